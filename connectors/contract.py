@@ -49,23 +49,23 @@ Field = Literal[
 ]
 
 
-class Found(Record, tag="found", kw_only=True):
+class Found(Record, tag="found", frozen=True, kw_only=True):
     """The source knows the person; here is what it says."""
 
     records: SourceRecords
 
 
-class Absent(Record, tag="absent", kw_only=True):
+class Absent(Record, tag="absent", frozen=True, kw_only=True):
     """The source answered that it has nothing about this person."""
 
 
-class Skipped(Record, tag="skipped", kw_only=True):
+class Skipped(Record, tag="skipped", frozen=True, kw_only=True):
     """Nothing was asked, and why."""
 
     reason: str
 
 
-class Failed(Record, tag="failed", kw_only=True):
+class Failed(Record, tag="failed", frozen=True, kw_only=True):
     """We do not know. `detail` is for operators: never a word from a source or a person in it."""
 
     kind: FailureKind
@@ -76,21 +76,21 @@ class Failed(Record, tag="failed", kw_only=True):
 Outcome = Found | Absent | Skipped | Failed
 
 
-class Label(Record, kw_only=True):
+class Label(Record, frozen=True, kw_only=True):
     """A name on screen, in both languages."""
 
     nl: str
     en: str
 
 
-class Login(Record, kw_only=True):
+class Login(Record, frozen=True, kw_only=True):
     """How a citizen proves who they are for this source. `minimum_level` is an eIDAS level of assurance."""
 
     minimum_level: Literal["low", "substantial", "high"] = "low"
     sms: bool = False  # DigiD will ask an SMS code for this source
 
 
-class Manifest(Record, kw_only=True):
+class Manifest(Record, frozen=True, kw_only=True):
     """What a connector is, before it is asked anything."""
 
     id: str
@@ -103,7 +103,7 @@ class Manifest(Record, kw_only=True):
     order: int = 100
 
 
-class Subject(Record, kw_only=True):
+class Subject(Record, frozen=True, kw_only=True):
     """Whose data is asked: proven at the login, never typed in. `level` is the level of assurance of that login."""
 
     bsn: str

@@ -32,7 +32,7 @@ Period = Literal["day", "week", "four-weeks", "month", "year", "once"]
 Basis = Literal["gross", "net"]
 
 
-class Money(Record, kw_only=True):
+class Money(Record, frozen=True, kw_only=True):
     """An amount in decimal euro, with the period it covers; `basis` is absent where gross/net has no meaning."""
 
     amount: Decimal
@@ -41,8 +41,8 @@ class Money(Record, kw_only=True):
     currency: Literal["EUR"] = "EUR"
 
 
-class Provenance(Record, kw_only=True):
-    """Where a record came from. `retrieved_at` is UTC; `document_digest` is the hex SHA-256 of the original document."""
+class Provenance(Record, frozen=True, kw_only=True):
+    """Where a record came from. `retrieved_at` is UTC; `document_digest` is the hex SHA-256 of the document."""
 
     source: str
     part: str | None = None  # which register of the source: brp, woz, brk, rdw

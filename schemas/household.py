@@ -13,7 +13,7 @@ RelationKind = Literal["partner", "ex-partner", "child", "parent", "cohabitant"]
 AddressKind = Literal["residence", "letter", "foreign", "location", "unknown"]
 
 
-class Name(Record, kw_only=True):
+class Name(Record, frozen=True, kw_only=True):
     """A name as registered; `full` is the form for on screen, made by the source or from the parts."""
 
     full: str
@@ -23,7 +23,7 @@ class Name(Record, kw_only=True):
     surname: str | None = None
 
 
-class Person(Record, kw_only=True):
+class Person(Record, frozen=True, kw_only=True):
     """One person. Of third persons (children, ex-partners) only id, name and birth date leave the broker.
 
     `under_investigation` names the blocks the register is not sure of (`inOnderzoek`); `confidential` is geheimhouding.
@@ -44,7 +44,7 @@ class Person(Record, kw_only=True):
     sources: tuple[Provenance, ...] = ()
 
 
-class Relation(Record, kw_only=True):
+class Relation(Record, frozen=True, kw_only=True):
     """`person` is the `kind` of `of`: {person: "child-1", kind: "child", of: "applicant"}."""
 
     person: str
@@ -56,7 +56,7 @@ class Relation(Record, kw_only=True):
     sources: tuple[Provenance, ...] = ()
 
 
-class Address(Record, kw_only=True):
+class Address(Record, frozen=True, kw_only=True):
     """A place where `persons` live or are registered. `lines` serves foreign and unstructured addresses."""
 
     persons: tuple[str, ...]
@@ -76,7 +76,7 @@ class Address(Record, kw_only=True):
     sources: tuple[Provenance, ...] = ()
 
 
-class Household(Record, kw_only=True):
+class Household(Record, frozen=True, kw_only=True):
     """Who belongs together."""
 
     persons: tuple[Person, ...] = ()

@@ -8,7 +8,7 @@ from typing import Literal
 from schemas.base import Money, PartialDate, Provenance, Record
 
 
-class PayPeriod(Record, kw_only=True):
+class PayPeriod(Record, frozen=True, kw_only=True):
     """One reporting period. `wage` is the SV-loon (gross, per period); hours may be zero or negative (corrections)."""
 
     start: PartialDate
@@ -23,7 +23,7 @@ class PayPeriod(Record, kw_only=True):
     alimony_paid: Money | None = None
 
 
-class Contract(Record, kw_only=True):
+class Contract(Record, frozen=True, kw_only=True):
     """What is known of the contract over a span of time; the codes are the source's own (SuwiML code tables)."""
 
     start: PartialDate | None = None
@@ -34,7 +34,7 @@ class Contract(Record, kw_only=True):
     description: str | None = None
 
 
-class Employment(Record, tag="employment", tag_field="kind", kw_only=True):
+class Employment(Record, tag="employment", tag_field="kind", frozen=True, kw_only=True):
     """One income relation with an employer."""
 
     person: str
@@ -48,7 +48,7 @@ class Employment(Record, tag="employment", tag_field="kind", kw_only=True):
     sources: tuple[Provenance, ...] = ()
 
 
-class Benefit(Record, tag="benefit", tag_field="kind", kw_only=True):
+class Benefit(Record, tag="benefit", tag_field="kind", frozen=True, kw_only=True):
     """A benefit or a pension in payment (WW, WIA, ZW, Wajong, AOW, Participatiewet, ...)."""
 
     person: str
@@ -62,8 +62,8 @@ class Benefit(Record, tag="benefit", tag_field="kind", kw_only=True):
     sources: tuple[Provenance, ...] = ()
 
 
-class Assessment(Record, tag="assessment", tag_field="kind", kw_only=True):
-    """An income tax return or assessment over one year; `total` is the verzamelinkomen (boxes 1+2+3 after deductions)."""
+class Assessment(Record, tag="assessment", tag_field="kind", frozen=True, kw_only=True):
+    """An income tax return or assessment over one year; `total` is the verzamelinkomen (boxes 1+2+3)."""
 
     person: str
     year: int
@@ -78,7 +78,7 @@ class Assessment(Record, tag="assessment", tag_field="kind", kw_only=True):
     sources: tuple[Provenance, ...] = ()
 
 
-class Allowance(Record, tag="allowance", tag_field="kind", kw_only=True):
+class Allowance(Record, tag="allowance", tag_field="kind", frozen=True, kw_only=True):
     """A toeslag: housing, care, child care or child budget."""
 
     person: str

@@ -5,14 +5,14 @@ from __future__ import annotations
 from schemas.base import Money, PartialDate, Provenance, Record
 
 
-class Age(Record, kw_only=True):
+class Age(Record, frozen=True, kw_only=True):
     """An age in years and months, such as an AOW age of 67 years and 3 months."""
 
     years: int
     months: int = 0
 
 
-class PensionBlock(Record, kw_only=True):
+class PensionBlock(Record, frozen=True, kw_only=True):
     """An amount over a span of life. `until` absent means: for life."""
 
     since: Age | None = None
@@ -21,7 +21,7 @@ class PensionBlock(Record, kw_only=True):
     accrued: Money | None = None
 
 
-class SchemePension(Record, tag="scheme", tag_field="kind", kw_only=True):
+class SchemePension(Record, tag="scheme", tag_field="kind", frozen=True, kw_only=True):
     """One old-age pension scheme; `blocks` hold only the spans in which its amount differs, oldest first.
 
     `reachable` and `accrued` are those of the last block. `indicative` amounts are estimates by the provider.
@@ -40,7 +40,7 @@ class SchemePension(Record, tag="scheme", tag_field="kind", kw_only=True):
     sources: tuple[Provenance, ...] = ()
 
 
-class StatePension(Record, tag="state", tag_field="kind", kw_only=True):
+class StatePension(Record, tag="state", tag_field="kind", frozen=True, kw_only=True):
     """AOW to be reached, for both ways of living; which applies follows from the household, never silently."""
 
     person: str
@@ -53,7 +53,7 @@ class StatePension(Record, tag="state", tag_field="kind", kw_only=True):
     sources: tuple[Provenance, ...] = ()
 
 
-class SurvivorPension(Record, tag="survivor", tag_field="kind", kw_only=True):
+class SurvivorPension(Record, tag="survivor", tag_field="kind", frozen=True, kw_only=True):
     """What a partner or each child gets when `person` dies; `..._after` are the amounts after `person`'s retirement."""
 
     person: str

@@ -1,6 +1,6 @@
 """What one source says about one person: the records a connector finds, before anything is merged.
 
-In these records the person the answer is about is `self`; others in it are `partner`, `ex-partner-1`, `child-1`, `parent-1`, ...
+In these records the person the answer is about is `self`; others are `partner`, `ex-partner-1`, `child-1`, `parent-1`.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ FindingKind = Literal[
 ]
 
 
-class FindingValue(Record, kw_only=True):
+class FindingValue(Record, frozen=True, kw_only=True):
     """One of the values a finding is about, with who says so. The value is text, as a citizen would read it."""
 
     source: str
     value: str
 
 
-class Finding(Record, kw_only=True):
-    """Something the reader of the data must know. `code` is stable and machine-readable; `field` points at the record."""
+class Finding(Record, frozen=True, kw_only=True):
+    """Something the reader of the data must know. `code` is stable; `field` points at the record."""
 
     kind: FindingKind
     code: str
@@ -48,7 +48,7 @@ class Finding(Record, kw_only=True):
     text: str | None = None
 
 
-class SourceRecords(Record, kw_only=True):
+class SourceRecords(Record, frozen=True, kw_only=True):
     """Everything one source found about `self`. Every record carries its provenance already."""
 
     persons: tuple[Person, ...] = ()
@@ -61,14 +61,14 @@ class SourceRecords(Record, kw_only=True):
     findings: tuple[Finding, ...] = ()
 
 
-_R = TypeVar("_R", bound=Record)
+_R = TypeVar("_R", Person, Relation, Address, Income, Pension, Possession, Debt)
 
 
 def stamped(records: SourceRecords, provenance: Provenance) -> SourceRecords:
     """Give every record of `records` that has no provenance yet this one."""
 
     def stamp(items: tuple[_R, ...]) -> tuple[_R, ...]:
-        return tuple(i if getattr(i, "sources") else msgspec.structs.replace(i, sources=(provenance,)) for i in items)
+        return tuple(i if i.sources else msgspec.structs.replace(i, sources=(provenance,)) for i in items)
 
     return msgspec.structs.replace(
         records,

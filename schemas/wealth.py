@@ -8,7 +8,7 @@ from typing import Literal
 from schemas.base import Money, PartialDate, Provenance, Record
 
 
-class Owner(Record, kw_only=True):
+class Owner(Record, frozen=True, kw_only=True):
     """A person's part of something: `share` as `numerator/denominator`, absent when the source does not say."""
 
     person: str
@@ -16,7 +16,7 @@ class Owner(Record, kw_only=True):
     right: str | None = None  # eigendom, erfpacht, ... in the source's words
 
 
-class PropertyValue(Record, kw_only=True):
+class PropertyValue(Record, frozen=True, kw_only=True):
     """A WOZ value in whole euro at its reference date (waardepeildatum: 1 January of the year before the tax year)."""
 
     amount: Money
@@ -24,7 +24,7 @@ class PropertyValue(Record, kw_only=True):
     status: str | None = None
 
 
-class RealEstate(Record, tag="real-estate", tag_field="kind", kw_only=True):
+class RealEstate(Record, tag="real-estate", tag_field="kind", frozen=True, kw_only=True):
     """A home, flat or piece of land."""
 
     owners: tuple[Owner, ...]
@@ -48,7 +48,7 @@ class RealEstate(Record, tag="real-estate", tag_field="kind", kw_only=True):
     sources: tuple[Provenance, ...] = ()
 
 
-class Vehicle(Record, tag="vehicle", tag_field="kind", kw_only=True):
+class Vehicle(Record, tag="vehicle", tag_field="kind", frozen=True, kw_only=True):
     """A registered vehicle; `plate` without dashes, upper case."""
 
     owners: tuple[Owner, ...]
@@ -63,7 +63,7 @@ class Vehicle(Record, tag="vehicle", tag_field="kind", kw_only=True):
     sources: tuple[Provenance, ...] = ()
 
 
-class Balance(Record, tag="balance", tag_field="kind", kw_only=True):
+class Balance(Record, tag="balance", tag_field="kind", frozen=True, kw_only=True):
     """Money or securities on an account at a reference date (1 January of the tax year for the Belastingdienst)."""
 
     owners: tuple[Owner, ...]
@@ -79,7 +79,7 @@ class Balance(Record, tag="balance", tag_field="kind", kw_only=True):
 Possession = RealEstate | Vehicle | Balance
 
 
-class Debt(Record, kw_only=True):
+class Debt(Record, frozen=True, kw_only=True):
     """What is owed. A mortgage's registered amount is its inscription, not what is outstanding."""
 
     owners: tuple[Owner, ...]
