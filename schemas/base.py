@@ -28,7 +28,7 @@ class Inbound(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields
 # `YYYY`, `YYYY-MM` or `YYYY-MM-DD` (the GBO scalar DatumIncompleet without its zeros).
 PartialDate = Annotated[str, Meta(pattern=r"^[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?$")]
 
-Period = Literal["day", "week", "four-weeks", "month", "year", "once"]
+Period = Literal["hour", "day", "week", "four-weeks", "month", "year", "once"]
 Basis = Literal["gross", "net"]
 
 

@@ -37,6 +37,7 @@ class SchemePension(Record, tag="scheme", tag_field="kind", frozen=True, kw_only
     blocks: tuple[PensionBlock, ...] = ()
     as_of: PartialDate | None = None
     settlement: str | None = None  # AfhandelingVerevening: divorce settlement
+    only_single: bool = False  # paid only to somebody who lives alone (AlleenstaandenPensioen)
     sources: tuple[Provenance, ...] = ()
 
 
@@ -54,7 +55,10 @@ class StatePension(Record, tag="state", tag_field="kind", frozen=True, kw_only=T
 
 
 class SurvivorPension(Record, tag="survivor", tag_field="kind", frozen=True, kw_only=True):
-    """What a partner or each child gets when `person` dies; `..._after` are the amounts after `person`'s retirement."""
+    """What a partner or each child gets when `person` dies; `..._after` are the amounts after `person`'s retirement.
+
+    `since` and `until` are ages of the beneficiary; absent means from the death of `person`, and for life.
+    """
 
     person: str
     beneficiary: str  # "partner" or "child"
@@ -62,6 +66,8 @@ class SurvivorPension(Record, tag="survivor", tag_field="kind", frozen=True, kw_
     scheme: str
     indicative: bool = False
     per_child: bool = False
+    since: Age | None = None
+    until: Age | None = None
     insured: Money | None = None
     accrued: Money | None = None
     insured_after: Money | None = None

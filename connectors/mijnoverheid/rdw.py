@@ -1,0 +1,114 @@
+"""The vehicle register through Suwinet (SuwiML RDWDossierDigitaleDiensten v0200): which vehicles are in one's name.
+
+Owns two questions and the reading of their answers: VoertuigbezitInfoPersoon gives the plates, KentekenInfo what stands
+behind a plate. The second is a permission of its own: a host that lacks it switches `details` off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import msgspec
+
+from connectors import suwiml
+from connectors.mijnoverheid.register import Register, together
+from connectors.outbound import Door
+from connectors.suwiml import Element, child, children, text
+from schemas.base import PartialDate
+from schemas.records import SELF
+from schemas.wealth import Owner, Vehicle
+
+NAMESPACE = "http://bkwi.nl/SuwiML/Diensten/RDWDossierDigitaleDiensten/v0200"
+_ACTIONS = "http://bkwi.nl/SuwiML/Diensten/RDWDossierDigitaleDiensten-v0200/"
+
+
+class Settings(Register, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The register, and whether make, type and first registration of each vehicle are asked too."""
+
+    details: bool = True
+
+
+async def ask(door: Door, register: Settings, bsn: str, today: date) -> tuple[Vehicle, ...]:
+    """The vehicles in this person's name. Raises SourceError when any part of it did not come."""
+    vehicles = parse(await _answer(door, register, "VoertuigbezitInfoPersoon", bsn), bsn, today)
+    if not register.details:
+        return vehicles
+    return tuple(await together(_detailed(door, register, bsn, today, vehicle) for vehicle in vehicles))
+
+
+async def _detailed(door: Door, register: Settings, bsn: str, today: date, vehicle: Vehicle) -> Vehicle:
+    response = await _answer(door, register, "KentekenInfo", bsn, plate=vehicle.plate)
+    known = (one for one in parse(response, bsn, today) if one.plate == vehicle.plate)
+    return next((_filled(vehicle, one) for one in known), vehicle)
+
+
+async def _answer(door: Door, register: Register, operation: str, bsn: str, plate: str | None = None) -> Element:
+    question = suwiml.operation(NAMESPACE, operation, bsn)
+    if plate is not None:
+        suwiml.add(question, "KentekenVoertuig", plate)
+    return await suwiml.ask(
+        door,
+        register.base_url,
+        _ACTIONS + operation,
+        question,
+        headers=register.credentials(),
+        timeout_seconds=register.timeout_seconds,
+    )
+
+
+def parse(response: Element, bsn: str, today: date) -> tuple[Vehicle, ...]:
+    """Read either answer about `bsn`, each plate once, without what was no longer theirs on `today`.
+
+    Raises SourceError, also for an answer that neither names a vehicle nor says that there is none.
+    """
+    if suwiml.nothing_found(response):
+        return ()
+    clients = list(children(response, "ClientSuwi"))
+    if not clients:
+        raise suwiml.SourceError("unreadable", "an answer without a person")
+    found: dict[str, Vehicle] = {}
+    for client in clients:
+        suwiml.check_person(client, bsn)
+        for vehicle in _vehicles(client, today):
+            found.setdefault(vehicle.plate, vehicle)
+    return tuple(found.values())
+
+
+def _vehicles(client: Element, today: date) -> Iterator[Vehicle]:
+    for liable in children(client, "Aansprakelijke"):
+        vehicle = child(liable, "Voertuig")
+        if vehicle is None or _ended(suwiml.date(text(liable, "DatEAansprakelijkheid")), today):
+            continue
+        national = suwiml.date(text(vehicle, "DatEersteInschrijvingVoertuigNat"))
+        yield Vehicle(
+            owners=(Owner(person=SELF),),
+            plate=_plate(text(vehicle, "KentekenVoertuig")),
+            brand=text(vehicle, "MerkVoertuig"),
+            model=text(vehicle, "TypeVoertuig"),
+            type=text(vehicle, "CdSrtVoertuig"),
+            first_registered=suwiml.date(text(vehicle, "DatEersteInschrijvingVoertuigInt")) or national,
+            owned_since=suwiml.date(text(liable, "DatRegistratieAansprakelijkheid")),
+        )
+
+
+def _plate(found: str | None) -> str:
+    plate = (found or "").replace("-", "").replace(" ", "").upper()
+    if not plate:
+        raise suwiml.SourceError("unreadable", "a vehicle without a plate")
+    return plate
+
+
+def _ended(until: PartialDate | None, today: date) -> bool:
+    """Whether `until` lies before `today`; a date without a day ends with its month or year."""
+    return until is not None and until < today.isoformat()[: len(until)]
+
+
+def _filled(vehicle: Vehicle, known: Vehicle) -> Vehicle:
+    return msgspec.structs.replace(
+        vehicle,
+        brand=known.brand,
+        model=known.model,
+        type=known.type or vehicle.type,
+        first_registered=known.first_registered,
+    )

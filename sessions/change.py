@@ -1,0 +1,52 @@
+"""A change: the session as it will be, with everything that must happen in the same atomic step.
+
+Moves (pairing, collecting, consenting, ending) make changes; the store applies them. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from sessions.errors import RefusalCode
+from sessions.model import Session
+
+NoticeType = Literal["opened", "paired", "consented", "delivered", "withdrawn", "cancelled", "expired", "undelivered"]
+
+
+class Effect(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a worker does later. `key` makes it unique: an effect with the same key replaces the waiting one."""
+
+    key: str
+    kind: Literal["data", "notice", "index"]
+    type: str = ""
+    event_id: str = ""
+    sequence: int = 0
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What one step does. `vault` holds ciphertexts by record name; `purge` empties everything but the tombstone.
+
+    `codes` maps digests of typed codes to how long they live (seconds); `spent_codes` are taken away.
+    """
+
+    session: Session
+    vault: dict[str, bytes] = {}
+    vault_drop: tuple[str, ...] = ()
+    empty_vault: bool = False
+    payload: bytes | None = None
+    effects: tuple[Effect, ...] = ()
+    codes: dict[str, float] = {}
+    spent_codes: tuple[str, ...] = ()
+    purge: bool = False
+    forget: bool = False  # the tombstone's time is over
+    refusal: RefusalCode | None = None  # raised after the change is stored: a wrong code counts
+    facts: dict[str, int | str] = {}
+
+
+def notice(session: Session, kind: NoticeType, event_id: str) -> tuple[Session, Effect]:
+    """Number the next notice to the provider. The newest notice of a session replaces one that still waits."""
+    numbered = msgspec.structs.replace(session, sequence=session.sequence + 1)
+    effect = Effect(key=f"notice:{session.id}", kind="notice", type=kind, event_id=event_id, sequence=numbered.sequence)
+    return numbered, effect

@@ -1,0 +1,157 @@
+"""Moves that end a session, and what time does to it. Entering an end is the purge: one step does both.
+
+Pure, but for `sign`, which turns the facts of a purge into a signed receipt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from msgspec.structs import replace
+
+from sessions import collecting, pairing
+from sessions.change import Change, NoticeType, notice
+from sessions.errors import Refused
+from sessions.lifecycle import (
+    CLOSING_SECONDS,
+    DELIVERY_SECONDS,
+    PAIRING_CODE_SECONDS,
+    TOMBSTONE_SECONDS,
+    Event,
+    attempt_end,
+    transition,
+)
+from sessions.model import ENDS, Pairing, Session, State
+from sessions.secrets import same
+
+
+class PurgeFacts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a purge receipt says: which kinds of things were destroyed, how many, when and why. No personal data."""
+
+    session_id: str
+    provider: str
+    reference: str | None
+    state: str
+    reason: str | None
+    purged_at: float
+    destroyed: dict[str, int]
+
+
+Sign = Callable[[PurgeFacts], str]
+
+_NOTICES: dict[Event, NoticeType] = {
+    Event.ACKNOWLEDGE: "delivered",
+    Event.GIVE_UP: "undelivered",
+    Event.WITHDRAW: "withdrawn",
+    Event.STOP: "cancelled",
+    Event.DECLINE: "cancelled",
+    Event.PARTNER_LOST: "cancelled",
+    Event.EXPIRE: "expired",
+}
+
+
+def end(session: Session, event: Event, reason: str | None, sign: Sign, event_id: str, now: float) -> Change:
+    """Enter an end: what is left is the tombstone, everything else goes in the same step."""
+    state = transition(session.state, event)
+    if state not in ENDS:
+        raise ValueError("not an event that ends a session")
+    facts = PurgeFacts(
+        session_id=session.id,
+        provider=session.provider,
+        reference=session.reference,
+        state=state.value,
+        reason=reason,
+        purged_at=now,
+        destroyed=_destroyed(session),
+    )
+    left, effect = notice(_tombstone(session, state, facts, sign(facts)), _NOTICES[event], event_id)
+    return Change(session=left, purge=True, effects=(effect,))
+
+
+def _destroyed(session: Session) -> dict[str, int]:
+    """How many things of each class the purge destroys."""
+    return {
+        "vaultRecords": len(session.records),
+        "vaultKeys": sum(1 for p in session.phones if p.vault_key),
+        "phones": len(session.phones),
+        "payloads": 1 if session.payload_digest else 0,
+        "consents": len(session.consents),
+    }
+
+
+def _tombstone(session: Session, state: State, facts: PurgeFacts, receipt: str) -> Session:
+    secrets = [session.browser, *(p.token for p in session.phones)]
+    return Session(
+        id=session.id,
+        provider=session.provider,
+        reference=session.reference,
+        profile=session.profile,
+        recipient=session.recipient,
+        language=session.language,
+        household=session.household,
+        return_url=session.return_url,
+        created_at=session.created_at,
+        expires_at=session.expires_at,
+        opened_at=session.opened_at,
+        consented_at=session.consented_at,
+        ended_at=facts.purged_at,
+        state=state,
+        reason=facts.reason,
+        sequence=session.sequence,
+        attempts=session.attempts,
+        purge_receipt=receipt,
+        closing_secrets=tuple(s for s in secrets if s),
+        counts=facts.destroyed,
+        consent_digests={role: consent.receipt_digest for role, consent in session.consents.items()},
+    )
+
+
+def acknowledge(session: Session, digest: str, sign: Sign, event_id: str, now: float) -> Change | None:
+    """The provider has the payload: delivered and purged in one step. A second acknowledgement changes nothing (None).
+
+    Raises Refused: payload-mismatch for another payload's digest, wrong-state before the payload exists.
+    """
+    if session.state is State.DELIVERED:
+        return None
+    if session.state is State.CONSENTED and not same(session.payload_digest, digest):
+        raise Refused("payload-mismatch")
+    return end(session, Event.ACKNOWLEDGE, None, sign, event_id, now)
+
+
+def due(session: Session, seen_at: float, sign: Sign, event_id: str, now: float) -> Change | None:
+    """What time does to this session at `now`; None when nothing is due. `seen_at`: last request of any phone."""
+    match session.state:
+        case State.CREATED | State.OPENED:
+            over = now >= session.expires_at
+            return end(session, Event.EXPIRE, None, sign, event_id, now) if over else None
+        case State.PAIRING:
+            pending = session.pairing.pending
+            late = pending is None or now >= pending.scanned_at + PAIRING_CODE_SECONDS
+            return pairing.unpair(session) if late else None
+        case State.COLLECTING:
+            return _due_while_collecting(session, seen_at, now)
+        case State.CONSENTED:
+            over = now >= (session.consented_at or 0.0) + DELIVERY_SECONDS
+            return end(session, Event.GIVE_UP, "not-acknowledged", sign, event_id, now) if over else None
+        case _:
+            return _due_after_the_end(session, now)
+
+
+def _due_while_collecting(session: Session, seen_at: float, now: float) -> Change | None:
+    if now >= attempt_end(session, seen_at):
+        return pairing.restart(session)
+    after = collecting.overdue(session, now)
+    pending = after.partner_pairing.pending
+    if pending is not None and now >= pending.scanned_at + PAIRING_CODE_SECONDS:
+        after = replace(after, partner_pairing=Pairing())
+    return Change(session=after) if after is not session else None
+
+
+def _due_after_the_end(session: Session, now: float) -> Change | None:
+    ended = session.ended_at or session.created_at
+    if now >= ended + TOMBSTONE_SECONDS:
+        return Change(session=session, forget=True)
+    if session.closing_secrets and now >= ended + CLOSING_SECONDS:
+        return Change(session=replace(session, closing_secrets=(), return_url=None))
+    return None

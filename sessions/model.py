@@ -1,0 +1,221 @@
+"""What a session is: the record that is kept while it lives, and the tombstone that is left of it.
+
+Times are seconds since the epoch (UTC). Nothing readable about a citizen is in here: collected data live in the vault,
+encrypted; secrets appear as HMACs only.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+STORED_VERSION = 1
+
+Role = Literal["applicant", "partner"]
+ROLES: tuple[Role, ...] = ("applicant", "partner")
+HouseholdPolicy = Literal["single", "couple", "ask"]
+
+
+class State(StrEnum):
+    """Where a session is in its life; the last four are ends."""
+
+    CREATED = "created"
+    OPENED = "opened"
+    PAIRING = "pairing"
+    COLLECTING = "collecting"
+    CONSENTED = "consented"
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    UNDELIVERED = "undelivered"
+
+
+ENDS = frozenset({State.DELIVERED, State.CANCELLED, State.EXPIRED, State.UNDELIVERED})
+
+
+class SourceStatus(StrEnum):
+    """How far one person is with one source."""
+
+    TODO = "todo"
+    LOGIN = "login"
+    FETCHING = "fetching"
+    COLLECTED = "collected"
+    ABSENT = "absent"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Base of what is kept in the store; unknown fields are ignored, so an older reader bears a newer writer."""
+
+
+class Text(Stored, frozen=True, kw_only=True):
+    """A text for people, in both languages."""
+
+    nl: str
+    en: str
+
+
+class Profile(Stored, frozen=True, kw_only=True):
+    """What a provider may ask, for which purpose, pinned when the session is created.
+
+    `fields` are `connectors.contract.Field` names; `bsn_basis` cites the law that lets the provider have the BSN.
+    """
+
+    id: str
+    purpose: Text
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    household: HouseholdPolicy = "ask"
+    bsn_basis: str | None = None
+    sealing: Literal["default", "nlgov"] = "default"
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Required and optional sources together."""
+        return self.required + self.optional
+
+
+class Recipient(Stored, frozen=True, kw_only=True):
+    """Who receives the data, pinned when the session is created so that a later key or name cannot slip in."""
+
+    provider: str
+    name: Text
+    key: str  # the public JWK as JSON, with kid
+    webhook: bool
+
+
+class Login(Stored, frozen=True, kw_only=True):
+    """A login under way at the identity provider. `state` is an HMAC; nonce and verifier are of use to nobody else."""
+
+    state: str
+    nonce: str
+    verifier: str
+    phone: str
+    started_at: float
+    fresh: bool
+
+
+class SourceState(Stored, frozen=True, kw_only=True):
+    """One person's progress with one source. `failure` and `retryable` belong to FAILED, `lease_until` to FETCHING."""
+
+    status: SourceStatus = SourceStatus.TODO
+    failure: str | None = None
+    retryable: bool = False
+    reason: str | None = None
+    lease_until: float | None = None
+    login: Login | None = None
+    authenticated_at: float | None = None
+    level: str | None = None
+
+
+class PersonState(Stored, frozen=True, kw_only=True):
+    """One adult's part. `phones` are those on which this person logged in: only these may see this person's values."""
+
+    sources: dict[str, SourceState]
+    phones: tuple[str, ...] = ()
+
+
+class Phone(Stored, frozen=True, kw_only=True):
+    """A linked phone: its token's HMAC, its key's thumbprint (RFC 7638), its wrap key, the vault key sealed to it."""
+
+    id: str
+    token: str
+    thumbprint: str
+    wrap_public: bytes
+    vault_key: bytes | None = None
+    role: Role = "applicant"
+
+
+class PairingToken(Stored, frozen=True, kw_only=True):
+    """A QR token that was shown: its HMAC and when. `role` is whose phone it links."""
+
+    digest: str
+    issued_at: float
+
+
+class PendingPhone(Stored, frozen=True, kw_only=True):
+    """A phone that scanned and waits for its code to be typed. `code` is an HMAC."""
+
+    phone: Phone
+    code: str
+    redeemed: str
+    scanned_at: float
+    tries: int = 0
+
+
+class Pairing(Stored, frozen=True, kw_only=True):
+    """One way in for a phone: the tokens shown, the typed code, and the phone that is waiting."""
+
+    tokens: tuple[PairingToken, ...] = ()
+    typed: PairingToken | None = None
+    pending: PendingPhone | None = None
+
+
+class Consent(Stored, frozen=True, kw_only=True):
+    """That an adult consented, to what, and when. The text itself is in the receipt, which travels in the payload."""
+
+    at: float
+    review_digest: str
+    text_digest: str
+    phone: str
+    shared_phone: bool
+    language: str
+    authenticated_at: float
+    receipt_digest: str = ""
+
+
+class Session(Stored, frozen=True, kw_only=True):
+    """Everything about a session except the data. After the end most of it is gone: see `tombstone`."""
+
+    v: int = STORED_VERSION
+    id: str
+    provider: str
+    profile: Profile
+    recipient: Recipient
+    language: Literal["nl", "en"]
+    household: HouseholdPolicy
+    created_at: float
+    expires_at: float
+    reference: str | None = None
+    return_url: str | None = None
+    state: State = State.CREATED
+    reason: str | None = None
+    browser: str | None = None
+    former_browsers: tuple[str, ...] = ()
+    opened_at: float | None = None
+    attempt_at: float | None = None
+    consented_at: float | None = None
+    ended_at: float | None = None
+    partner: Literal["undecided", "with", "without"] = "undecided"
+    pairing: Pairing = Pairing()
+    partner_pairing: Pairing = Pairing()
+    phones: tuple[Phone, ...] = ()
+    people: dict[str, PersonState] = {}
+    records: dict[str, int] = {}  # vault record name -> version
+    consents: dict[str, Consent] = {}
+    payload_digest: str | None = None
+    payload_id: str | None = None
+    sequence: int = 0
+    attempts: int = 0
+    purge_receipt: str | None = None
+    closing_secrets: tuple[str, ...] = ()  # HMACs that may still open the closing page
+    counts: dict[str, int] = {}
+    consent_digests: dict[str, str] = {}  # hashes of the consent receipts, which are not kept here
+
+    @property
+    def ended(self) -> bool:
+        """Whether the session is in one of its ends."""
+        return self.state in ENDS
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the content is frozen: from the first consent until it is taken back."""
+        return bool(self.consents)
+
+    def phone(self, phone_id: str) -> Phone | None:
+        """The linked phone with this id."""
+        return next((p for p in self.phones if p.id == phone_id), None)

@@ -1,0 +1,220 @@
+"""Moves around linking: opening the start page, showing tokens, scanning, typing the code, another phone.
+
+Pure: each takes a session and the moment and gives a Change, or raises Refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from sessions.change import Change, notice
+from sessions.errors import Refused
+from sessions.lifecycle import (
+    PAIRING_CODE_SECONDS,
+    PAIRING_TRIES,
+    TOKEN_ACCEPTED_SECONDS,
+    TYPED_CODE_SECONDS,
+    Event,
+    require,
+    transition,
+)
+from sessions.model import (
+    HouseholdPolicy,
+    Pairing,
+    PairingToken,
+    PendingPhone,
+    PersonState,
+    Phone,
+    Role,
+    Session,
+    SourceState,
+    State,
+)
+from sessions.secrets import same
+
+FORMER_BROWSERS = 4
+
+
+def start(session: Session, browser: str, answer: HouseholdPolicy | None, event_id: str, now: float) -> Change:
+    """The start page was used by a browser; `answer` is alone or couple where the profile asks it.
+
+    A second browser takes over: the former one is remembered only to be told so.
+    """
+    state = transition(session.state, Event.START)
+    household = session.household if session.household != "ask" else answer
+    if household not in ("single", "couple"):
+        raise Refused("household-unknown")
+    former = (*session.former_browsers, session.browser)[-FORMER_BROWSERS:] if session.browser else ()
+    opened = replace(
+        session,
+        state=state,
+        browser=browser,
+        former_browsers=tuple(b for b in former if b),
+        opened_at=session.opened_at or now,
+        partner="with" if household == "couple" else "without",
+        pairing=Pairing(),
+    )
+    if session.opened_at is not None:
+        return Change(session=opened)
+    opened, effect = notice(opened, "opened", event_id)
+    return Change(session=opened, effects=(effect,))
+
+
+def show_token(session: Session, digest: str, role: Role, now: float) -> Change:
+    """A new QR token is shown. Older ones stay good for 90 seconds; a partner's phone has tokens of its own."""
+    pairing = _open_pairing(session, role)
+    fresh = tuple(t for t in pairing.tokens if now - t.issued_at < TOKEN_ACCEPTED_SECONDS)
+    token = PairingToken(digest=digest, issued_at=now)
+    return Change(session=_with_pairing(session, role, replace(pairing, tokens=(*fresh, token))))
+
+
+def show_typed_code(session: Session, digest: str, now: float) -> Change:
+    """A code to type instead of scanning, good for five minutes; it replaces an earlier one."""
+    pairing = _open_pairing(session, "applicant")
+    code = PairingToken(digest=digest, issued_at=now)
+    spent = (pairing.typed.digest,) if pairing.typed else ()
+    return Change(
+        session=_with_pairing(session, "applicant", replace(pairing, typed=code)),
+        codes={digest: TYPED_CODE_SECONDS},
+        spent_codes=spent,
+    )
+
+
+def _open_pairing(session: Session, role: Role) -> Pairing:
+    if role == "applicant":
+        require(session, State.OPENED)
+        return session.pairing
+    require(session, State.COLLECTING)
+    if session.frozen:
+        raise Refused("frozen")
+    if session.partner != "with" or session.partner_pairing.pending or own_phone(session, "partner"):
+        raise Refused("already-paired" if session.partner == "with" else "unknown-person")
+    return session.partner_pairing
+
+
+def own_phone(session: Session, role: Role) -> Phone | None:
+    """The phone that was linked for this person alone."""
+    return next((p for p in session.phones if p.role == role), None)
+
+
+def _with_pairing(session: Session, role: Role, pairing: Pairing) -> Session:
+    return replace(session, pairing=pairing) if role == "applicant" else replace(session, partner_pairing=pairing)
+
+
+def role_of_token(session: Session, digest: str) -> Role:
+    """Whose phone a pairing token links. Unknown tokens count as the applicant's and are refused by `scan`."""
+    partner = session.partner_pairing
+    redeemed = partner.pending.redeemed if partner.pending else None
+    return "partner" if digest == redeemed or any(same(t.digest, digest) for t in partner.tokens) else "applicant"
+
+
+def scan(session: Session, redeemed: str, phone: Phone, code: str, now: float) -> Change:
+    """A phone redeems a token or typed code, once, and waits for its pairing code (`code` is its HMAC).
+
+    The same device key may redeem the same token again within 90 seconds (the answer was lost): its pending phone is
+    replaced. Any other phone is refused. Raises Refused: token-invalid, already-paired, wrong-state.
+    """
+    pairing = session.pairing if phone.role == "applicant" else session.partner_pairing
+    if pairing.pending is not None:
+        return _scan_again(session, pairing.pending, redeemed, phone, code, now)
+    if not _is_shown(pairing, redeemed, now):
+        raise Refused("session-ended" if session.ended else "token-invalid")
+    if phone.role == "applicant":
+        session = replace(session, state=transition(session.state, Event.SCAN))
+    else:
+        require(session, State.COLLECTING)
+    pending = PendingPhone(phone=phone, code=code, redeemed=redeemed, scanned_at=now)
+    spent = (pairing.typed.digest,) if pairing.typed else ()
+    return Change(session=_with_pairing(session, phone.role, Pairing(pending=pending)), spent_codes=spent)
+
+
+def _is_shown(pairing: Pairing, redeemed: str, now: float) -> bool:
+    shown = [t for t in pairing.tokens if now - t.issued_at < TOKEN_ACCEPTED_SECONDS]
+    if pairing.typed and now - pairing.typed.issued_at < TYPED_CODE_SECONDS:
+        shown.append(pairing.typed)
+    return any(same(token.digest, redeemed) for token in shown)
+
+
+def _scan_again(session: Session, pending: PendingPhone, redeemed: str, phone: Phone, code: str, now: float) -> Change:
+    if not same(pending.redeemed, redeemed):
+        raise Refused("token-invalid")
+    if pending.phone.thumbprint != phone.thumbprint or now - pending.scanned_at >= TOKEN_ACCEPTED_SECONDS:
+        raise Refused("already-paired")
+    again = replace(pending, phone=phone, code=code)
+    return Change(session=_with_pairing(session, phone.role, Pairing(pending=again)))
+
+
+def type_code(
+    session: Session, code: str, seal: Callable[[Phone], bytes], role: Role, event_id: str, now: float
+) -> Change:
+    """The pairing code is typed: on the PC for the first phone, on the first phone for the partner's own.
+
+    `seal` seals the vault key to the waiting phone. Three wrong codes, or two minutes, end the waiting: the Change then
+    carries the refusal to give after it is stored.
+    """
+    pending = _waiting(session, role)
+    if now - pending.scanned_at >= PAIRING_CODE_SECONDS:
+        return replace(unpair(session, role), refusal="pairing-ended")
+    if not same(pending.code, code):
+        return _wrong_code(session, role, pending)
+    phone = replace(pending.phone, vault_key=seal(pending.phone))
+    if role == "partner":
+        return Change(session=replace(session, phones=(*session.phones, phone), partner_pairing=Pairing()))
+    linked = replace(
+        session,
+        state=transition(session.state, Event.LINK),
+        phones=(phone,),
+        pairing=Pairing(),
+        attempt_at=now,
+        people=_people(session),
+    )
+    linked, effect = notice(linked, "paired", event_id)
+    return Change(session=linked, effects=(effect,))
+
+
+def _waiting(session: Session, role: Role) -> PendingPhone:
+    require(session, State.PAIRING if role == "applicant" else State.COLLECTING)
+    pending = session.pairing.pending if role == "applicant" else session.partner_pairing.pending
+    if pending is None:
+        raise Refused("pairing-ended")
+    return pending
+
+
+def _wrong_code(session: Session, role: Role, pending: PendingPhone) -> Change:
+    tries = pending.tries + 1
+    if tries >= PAIRING_TRIES:
+        return replace(unpair(session, role), refusal="pairing-ended")
+    waiting = _with_pairing(session, role, Pairing(pending=replace(pending, tries=tries)))
+    return Change(session=waiting, refusal="wrong-code", facts={"triesLeft": PAIRING_TRIES - tries})
+
+
+def unpair(session: Session, role: Role = "applicant") -> Change:
+    """The waiting phone is sent away: wrong codes, declined on the phone, or too late. A fresh QR can be shown."""
+    if role == "partner":
+        return Change(session=replace(session, partner_pairing=Pairing()))
+    return Change(session=replace(session, state=transition(session.state, Event.UNPAIR), pairing=Pairing()))
+
+
+def restart(session: Session) -> Change:
+    """Another phone, or the attempt ran out: vault, phones and consents go; the household answer stays."""
+    state = transition(session.state, Event.RESTART)
+    fresh = replace(
+        session,
+        state=state,
+        pairing=Pairing(),
+        partner_pairing=Pairing(),
+        phones=(),
+        people={},
+        records={},
+        consents={},
+        attempt_at=None,
+        attempts=session.attempts + 1,
+    )
+    return Change(session=fresh, empty_vault=True)
+
+
+def _people(session: Session) -> dict[str, PersonState]:
+    roles: tuple[Role, ...] = ("applicant", "partner") if session.partner == "with" else ("applicant",)
+    return {role: PersonState(sources={s: SourceState() for s in session.profile.sources}) for role in roles}

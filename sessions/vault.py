@@ -1,0 +1,81 @@
+"""The vault: collected data under a key that only the citizen's phones can open.
+
+A session has one random vault key. For each phone it lies sealed (HPKE, RFC 9180: X25519, HKDF-SHA256, AES-256-GCM) to
+a key whose private half is derived from that phone's token together with the broker's secret, and is nowhere else.
+Records are AES-256-GCM; the associated data name session, record and version, so none can be moved, swapped or rolled
+back. Reading takes three things at once: the store, the server's secret and the phone's token.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NewType
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from sessions.secrets import Keyring, PhoneToken
+
+VaultKey = NewType("VaultKey", bytes)
+
+_SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+_NONCE_BYTES = 12
+
+
+class VaultError(Exception):
+    """A ciphertext does not belong where it was found, or the key is another one."""
+
+
+def new_key() -> VaultKey:
+    """A fresh 256-bit vault key."""
+    return VaultKey(os.urandom(32))
+
+
+def _wrap_private(token: PhoneToken, keys: Keyring) -> X25519PrivateKey:
+    # The token names its session and phone, so the derivation is bound to both.
+    derived = HKDF(SHA256(), 32, salt=keys.key("wrap"), info=b"ophaalbrug/wrap").derive(token.encode())
+    return X25519PrivateKey.from_private_bytes(derived)
+
+
+def wrap_public(token: PhoneToken, keys: Keyring) -> bytes:
+    """The 32-byte public half of a phone's wrap key: all that is stored of it."""
+    return _wrap_private(token, keys).public_key().public_bytes_raw()
+
+
+def seal_key(key: VaultKey, public: bytes, session_id: str, phone_id: str) -> bytes:
+    """Seal the vault key to a phone (80 bytes). Needs nothing secret of the phone."""
+    return _SUITE.encrypt(key, X25519PublicKey.from_public_bytes(public), info=_info(session_id, phone_id))
+
+
+def open_key(sealed: bytes, token: PhoneToken, keys: Keyring, session_id: str, phone_id: str) -> VaultKey:
+    """Open the vault key with the phone's token. Raises VaultError."""
+    try:
+        return VaultKey(_SUITE.decrypt(sealed, _wrap_private(token, keys), info=_info(session_id, phone_id)))
+    except (InvalidTag, ValueError):
+        raise VaultError("the vault key does not open with this token") from None
+
+
+def _info(session_id: str, phone_id: str) -> bytes:
+    return f"ophaalbrug/vault-key|{session_id}|{phone_id}".encode()
+
+
+def encrypt(key: VaultKey, session_id: str, record: str, version: int, plain: bytes) -> bytes:
+    """Encrypt one record: a 96-bit random nonce followed by ciphertext and tag."""
+    nonce = os.urandom(_NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, plain, _bound(session_id, record, version))
+
+
+def decrypt(key: VaultKey, session_id: str, record: str, version: int, sealed: bytes) -> bytes:
+    """Decrypt one record; `version` is the one the session names. Raises VaultError."""
+    try:
+        return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound(session_id, record, version))
+    except (InvalidTag, ValueError):
+        raise VaultError("a vault record does not belong here") from None
+
+
+def _bound(session_id: str, record: str, version: int) -> bytes:
+    return f"{session_id}|{record}|{version}".encode()
