@@ -39,7 +39,7 @@ def shared(path: str) -> str:
     return (SOURCES / path).read_text(encoding="utf-8")
 
 
-def payload(message: bytes) -> etree._ElementTree:
+def payload(message: bytes) -> etree._ElementTree:  # pyright: ignore[reportPrivateUsage]
     """What is inside the SOAP body, as a document of its own."""
     body = etree.fromstring(message).find("{http://schemas.xmlsoap.org/soap/envelope/}Body")
     assert body is not None
@@ -141,9 +141,11 @@ def test_every_home_is_valid_by_the_woz_and_brk_documents(seat: Seat) -> None:
     openapi("woz/openapi.json", "WozObjectHalCollectie").validate(woz.collection(seat, ""))
     openapi("brk/openapi.json", "KadastraalOnroerendeZaakHalCollectie").validate(brk.owned(seat))
     home = seat.household.home
-    for who in home.owners if home else ():
+    if home is None:
+        return
+    for who in home.owners:
         openapi("brk/openapi.json", "ZakelijkGerechtigdeHal").validate(brk.title(seat.household, home, who))
-    if home and home.mortgage:
+    if home.mortgage is not None:
         openapi("brk/openapi.json", "HypotheekHal").validate(brk.inscription(home, home.mortgage))
 
 

@@ -1,0 +1,209 @@
+"""Delivering events to a provider's webhook: what is sent, how it is signed, and what each answer means.
+
+CloudEvents 1.0 as JSON, signed per Standard Webhooks 1.0.0 (HMAC `v1` and Ed25519 `v1a` together). A body is built from
+stored facts only, so every attempt of one event sends the same bytes under the same id.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import random
+from email.utils import parsedate_to_datetime
+from typing import Literal
+
+import msgspec
+
+from broker.clock import iso
+from broker.keys import Keys
+from broker.parts import Parts
+from broker.providers import Webhook
+from broker.purge import new_event_id
+from broker.telemetry import deliveries_total, log, session_ref
+from connectors.outbound import Answer, OutboundError
+from schemas.events import TYPE_PREFIX, CloudEvent, EventData
+from sessions import ending
+from sessions.change import Effect
+from sessions.errors import Refused
+from sessions.lifecycle import DAY
+from sessions.model import Session
+from sessions.store.work import Claim
+
+# Standard Webhooks 1.0.0: at once, then these waits; the last attempt is 75 h 35 min after the first.
+SCHEDULE_SECONDS = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
+JITTER = 0.1
+THROTTLED = (429, 502, 504)
+PENALTY_SECONDS = 60.0
+INLINE_MAX_BYTES = 60_000
+ANSWER_MAX_BYTES = 64 * 1024
+
+Verdict = Literal["accepted", "again", "throttled", "gone"]
+
+
+def body(effect: Effect, queued_at: float, source: str, data: EventData) -> bytes:
+    """A CloudEvent as JSON. Deterministic: the same facts give the same bytes."""
+    event = CloudEvent(
+        id=effect.event_id, source=source, type=TYPE_PREFIX + effect.type, time=iso(queued_at), data=data
+    )
+    return msgspec.json.encode(event)
+
+
+def signature_headers(keys: Keys, webhook: Webhook, event_id: str, timestamp: int, content: bytes) -> dict[str, str]:
+    """The headers of Standard Webhooks 1.0.0 over `id.timestamp.content`."""
+    signed = f"{event_id}.{timestamp}.".encode() + content
+    secret = base64.b64decode(webhook.secret.removeprefix("whsec_"))
+    symmetric = base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()
+    asymmetric = base64.b64encode(keys.webhook.sign(signed)).decode()
+    return {
+        "content-type": "application/cloudevents+json",
+        "webhook-id": event_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": f"v1,{symmetric} v1a,{asymmetric}",
+    }
+
+
+def verdict(answer: Answer | None) -> Verdict:
+    """What a receiver's answer means: any 2xx accepts, 410 says never again, anything else (or none) is tried again."""
+    if answer is None:
+        return "throttled"
+    if 200 <= answer.status < 300:
+        return "accepted"
+    if answer.status == 410:
+        return "gone"
+    return "throttled" if answer.status in THROTTLED else "again"
+
+
+def next_wait(
+    schedule: tuple[float, ...], attempts: int, outcome: Verdict, retry_after: float | None, chance: float
+) -> float:
+    """Seconds until the next attempt, after `attempts` that failed before this one.
+
+    A receiver's Retry-After is honoured between once and twice our own wait; a throttled receiver gets at least a
+    minute (never more than our own wait where the schedule is shorter in tests); `chance` in [0, 1) spreads by 10 %.
+    """
+    base = schedule[min(attempts, len(schedule) - 1)]
+    wait = base
+    if retry_after is not None:
+        wait = min(max(base, retry_after), 2 * base)
+    elif outcome == "throttled" and schedule == SCHEDULE_SECONDS:
+        wait = max(base, PENALTY_SECONDS)
+    return wait * (1 + JITTER * chance)
+
+
+def retry_after(answer: Answer | None, now: float) -> float | None:
+    """Seconds a receiver asks to wait (RFC 9110 section 10.2.3: seconds, or a date)."""
+    text = answer.headers.get("retry-after", "") if answer is not None else ""
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+    except ValueError:
+        return None
+
+
+class Delivery:
+    """Carries out the data and notice effects of the outbox."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._schedule = parts.settings.delivery_schedule_seconds or SCHEDULE_SECONDS
+
+    async def carry_out(self, claim: Claim) -> None:
+        """One attempt of one event, and what follows from its answer."""
+        queued, now = claim.queued, self._parts.clock()
+        try:
+            session = (await self._parts.sessions.read(queued.session)).session
+        except Refused:
+            await self._parts.work.done(claim)
+            return
+        provider = await self._parts.providers.get(session.provider)
+        if provider is None or provider.webhook is None or self._is_stale(claim, session, now):
+            await self._parts.work.done(claim)
+            return
+        content, inline = await self._content(claim, session)
+        answer = await self._post(provider.webhook, queued.effect.event_id, content)
+        await self._conclude(claim, session, answer, inline=inline)
+
+    def _is_stale(self, claim: Claim, session: Session, now: float) -> bool:
+        effect = claim.queued.effect
+        if effect.kind == "data":
+            return session.payload_id != effect.event_id
+        return now - claim.queued.queued_at >= DAY
+
+    async def _content(self, claim: Claim, session: Session) -> tuple[bytes, bool]:
+        """The event's body, and whether it carries everything inline."""
+        effect = claim.queued.effect
+        base = EventData(session_id=session.id, sequence=effect.sequence, reference=session.reference)
+
+        def made(data: EventData) -> bytes:
+            source = self._parts.settings.source_urn
+            return body(effect, claim.queued.queued_at, source, data)
+
+        if effect.kind == "notice":
+            ended = {"purge_receipt": session.purge_receipt, "reason": session.reason} if session.ended else {}
+            return made(msgspec.structs.replace(base, **ended)), False
+        sealed = await self._parts.sessions.payload(session.id)
+        base = msgspec.structs.replace(base, payload_digest=session.payload_digest)
+        if sealed is not None:
+            whole = made(msgspec.structs.replace(base, payload=sealed.decode()))
+            if len(whole) <= INLINE_MAX_BYTES:
+                return whole, True
+        url = f"{self._parts.settings.base_url}/v1/sessions/{session.id}/payload"
+        return made(msgspec.structs.replace(base, payload_url=url)), False
+
+    async def _post(self, webhook: Webhook, event_id: str, content: bytes) -> Answer | None:
+        headers = signature_headers(self._parts.keys, webhook, event_id, int(self._parts.clock()), content)
+        try:
+            return await self._parts.outside.request(
+                "POST",
+                webhook.url,
+                headers=headers,
+                body=content,
+                timeout_seconds=self._parts.settings.webhook_timeout_seconds,
+                max_bytes=ANSWER_MAX_BYTES,
+            )
+        except OutboundError as error:
+            log.info("delivery.no_answer", reason=error.kind)
+            return None
+
+    async def _conclude(self, claim: Claim, session: Session, answer: Answer | None, *, inline: bool) -> None:
+        effect, outcome = claim.queued.effect, verdict(answer)
+        deliveries_total.labels(effect.type, outcome).inc()
+        log.info(
+            "delivery.attempted",
+            session_ref=session_ref(session.id),
+            provider=session.provider,
+            type=effect.type,
+            outcome=outcome,
+            status=answer.status if answer else None,
+            attempt=claim.queued.attempts + 1,
+        )
+        if outcome == "accepted":
+            if inline and session.payload_digest is not None:
+                await acknowledge(self._parts, session.id, session.payload_digest)
+            await self._parts.work.done(claim)
+            return
+        now = self._parts.clock()
+        wait = next_wait(
+            self._schedule,
+            claim.queued.attempts,
+            outcome,
+            retry_after(answer, now),
+            random.random(),  # noqa: S311
+        )
+        await self._parts.work.again(claim, now + wait, now)
+
+
+async def acknowledge(parts: Parts, session_id: str, digest: str) -> Session:
+    """The provider has the payload: delivered and purged in one step. Doing it twice changes nothing.
+
+    Raises Refused: payload-mismatch, wrong-state, session-ended, unknown-session.
+    """
+    after = await parts.sessions.move(
+        session_id,
+        lambda session, now: ending.acknowledge(session, digest, parts.sign_purge, new_event_id(), now),
+        parts.clock(),
+    )
+    log.info("session.delivered", session_ref=session_ref(session_id), provider=after.provider)
+    return after

@@ -1,0 +1,75 @@
+"""The ASGI application: all surfaces, one envelope, problems for errors, and the worker beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar
+from litestar.types import ASGIApp
+
+from broker.collection import Collection
+from broker.consent import Consents
+from broker.http import journey, openapi, operations, phone, problems, provider
+from broker.http.envelope import enveloped
+from broker.http.requests import MAX_BODY_BYTES
+from broker.parts import Parts, running
+from broker.settings import Settings, load
+from broker.telemetry import set_up
+from broker.worker import Worker
+
+WORKER_STOP_SECONDS = 30.0
+
+
+def create(settings: Settings, redis_url: str) -> ASGIApp:
+    """An application that connects to the store when it starts and lets go when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncGenerator[None]:
+        set_up(settings.log_level, settings.log_format)
+        async with running(settings, redis_url) as parts:
+            app.state["parts"] = parts
+            app.state["collection"] = Collection(parts)
+            app.state["consents"] = Consents(parts)
+            async with working(parts):
+                yield
+            await app.state["collection"].stop()
+
+    app = Litestar(
+        [
+            *provider.routers(),
+            *phone.routers(),
+            *journey.routers(),
+            *operations.routers(),
+            *openapi.routers(),
+        ],
+        exception_handlers=problems.HANDLERS,
+        openapi_config=None,
+        lifespan=[lifespan],
+        request_max_body_size=MAX_BODY_BYTES + 1,
+        logging_config=None,
+    )
+    return enveloped(app, https=settings.base_url.startswith("https:"))
+
+
+@asynccontextmanager
+async def working(parts: Parts) -> AsyncGenerator[None]:
+    """A worker beside the server, unless the settings leave that to another process."""
+    if not parts.settings.worker:
+        yield
+        return
+    worker = Worker(parts)
+    task = asyncio.create_task(worker.run())
+    try:
+        yield
+    finally:
+        worker.stop()
+        await asyncio.wait([task], timeout=WORKER_STOP_SECONDS)
+        task.cancel()
+
+
+def from_environment() -> ASGIApp:
+    """For uvicorn's `--factory`: settings and the store's address from the environment."""
+    settings = load()
+    return create(settings, settings.redis_url)

@@ -1,0 +1,198 @@
+"""The journey on the PC: start, show a QR, type the pairing code, follow progress, another phone, stop.
+
+The browser proves itself with a `__Host-` cookie and never receives data. GET shows, POST acts: a mail scanner that
+opens a link uses nothing up.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Response, Router, get, post
+from litestar.datastructures import Cookie
+
+import qr.codes
+import qr.pictures
+import qr.tokens
+from broker.creation import session_of_link
+from broker.http.requests import COOKIE, AnyRequest, body_of, parts_of, same_origin
+from broker.http.streams import event_stream
+from broker.parts import Parts
+from broker.purge import new_event_id
+from broker.telemetry import log, session_ref, sessions_total
+from broker.views import JourneyView, for_journey
+from schemas.base import Inbound, Record
+from sessions import pairing
+from sessions.change import Change
+from sessions.ending import end
+from sessions.errors import Refused
+from sessions.lifecycle import Event
+from sessions.model import Phone, Session, State
+from sessions.secrets import new_browser_secret, partition_of, same
+from sessions.secrets import parts as secret_parts
+from sessions.store.sessions import Opened
+from sessions.vault import new_key, seal_key
+
+
+class Start(Inbound, frozen=True, kw_only=True):
+    """Alone or as a couple, where the profile leaves it to the citizen."""
+
+    household: Literal["single", "couple"] | None = None
+
+
+class ShowToken(Inbound, frozen=True, kw_only=True):
+    """Which way in to show: a QR picture, or a code to type."""
+
+    typed: bool = False
+
+
+class TypeCode(Inbound, frozen=True, kw_only=True):
+    """The code on the phone's screen."""
+
+    code: Annotated[str, msgspec.Meta(max_length=20)]
+
+
+class ShownToken(Record, frozen=True, kw_only=True):
+    """A way in for a phone: the address in the QR, its picture, or the code to type."""
+
+    url: str
+    svg: str | None = None
+    typed_code: str | None = None
+    renew_after_seconds: int = qr.tokens.RENEWED_EVERY_SECONDS
+
+
+async def browser_session(request: AnyRequest) -> Opened:
+    """The session this browser started. Raises Refused: wrong-secret, taken-over, unknown-session."""
+    parts = parts_of(request)
+    secret = request.cookies.get(COOKIE, "")
+    session_id, _ = secret_parts(secret, "obb_", 2)
+    opened = await parts.sessions.read(session_id)
+    digest = parts.keys.ring.digest("browser", secret)
+    session = opened.session
+    if same(session.browser, digest) or any(same(s, digest) for s in session.closing_secrets):
+        return opened
+    raise Refused("taken-over" if any(same(b, digest) for b in session.former_browsers) else "wrong-secret")
+
+
+@get("/{link:str}")
+async def invitation(request: AnyRequest, link: str) -> JourneyView:
+    """What the link is for. Looking changes nothing."""
+    parts = parts_of(request)
+    opened = await parts.sessions.read(session_of_link(parts.keys.ring, link))
+    return for_journey(opened, parts.labels(opened.session.language))
+
+
+@post("/{link:str}/start", status_code=200)
+async def start(request: AnyRequest, link: str) -> Response[JourneyView]:
+    """Start, in this browser; a browser that started before is told so."""
+    same_origin(request)
+    parts = parts_of(request)
+    asked = await body_of(request, Start)
+    session_id = session_of_link(parts.keys.ring, link)
+    secret = new_browser_secret(session_id)
+    digest = parts.keys.ring.digest("browser", secret)
+    after = await parts.sessions.move(
+        session_id, lambda s, now: pairing.start(s, digest, asked.household, new_event_id(), now), parts.clock()
+    )
+    log.info("session.opened", session_ref=session_ref(session_id), provider=after.provider)
+    view = for_journey(await parts.sessions.read(session_id), parts.labels(after.language))
+    cookie = Cookie(key=COOKIE, value=secret, path="/", secure=True, httponly=True, samesite="lax")
+    return Response(view, cookies=[cookie])
+
+
+@get("/session")
+async def status(request: AnyRequest) -> JourneyView:
+    """Where the session stands."""
+    opened = await browser_session(request)
+    return for_journey(opened, parts_of(request).labels(opened.session.language))
+
+
+@get("/events")
+async def events(request: AnyRequest) -> Any:
+    """The same, each time something changes (server-sent events)."""
+    parts, opened = parts_of(request), await browser_session(request)
+    labels = parts.labels(opened.session.language)
+    return event_stream(parts, opened, lambda now: for_journey(now, labels))
+
+
+@post("/pairing-tokens", status_code=201)
+async def show_token(request: AnyRequest) -> ShownToken:
+    """Show a new QR token, or a code to type; older QR tokens stay good for 90 seconds."""
+    same_origin(request)
+    parts, asked = parts_of(request), await body_of(request, ShowToken)
+    opened = await browser_session(request)
+    session_id, base = opened.session.id, parts.settings.base_url
+    if asked.typed:
+        return await _typed_code(parts, opened)
+    token = qr.tokens.make_token(session_id)
+    digest = parts.keys.ring.digest("pairing", token)
+    await parts.sessions.move(
+        session_id, lambda s, now: pairing.show_token(s, digest, "applicant", now), parts.clock(), opened
+    )
+    url = qr.tokens.token_url(base, token)
+    return ShownToken(url=url, svg=qr.pictures.svg(url, title="QR"))
+
+
+async def _typed_code(parts: Parts, opened: Opened) -> ShownToken:
+    session_id = opened.session.id
+    code = qr.codes.make_typed_code(partition_of(session_id))
+    digest = parts.keys.ring.digest("typed", code)
+    await parts.sessions.move(session_id, lambda s, now: pairing.show_typed_code(s, digest, now), parts.clock(), opened)
+    shown = qr.codes.show_typed_code(code)
+    return ShownToken(url=f"{parts.settings.base_url}/phone", typed_code=shown, renew_after_seconds=300)
+
+
+@post("/pairing", status_code=200)
+async def type_code(request: AnyRequest) -> JourneyView:
+    """Type the code the phone shows. Three tries, two minutes."""
+    same_origin(request)
+    parts, asked = parts_of(request), await body_of(request, TypeCode)
+    opened = await browser_session(request)
+    digest = parts.keys.ring.digest("pairing-code", f"{opened.session.id}|{asked.code.strip()}")
+    vault_key = new_key()
+
+    def decide(session: Session, now: float) -> Change:
+        def seal(phone: Phone) -> bytes:
+            return seal_key(vault_key, phone.wrap_public, session.id, phone.id)
+
+        return pairing.type_code(session, digest, seal, "applicant", new_event_id(), now)
+
+    after = await parts.sessions.move(opened.session.id, decide, parts.clock(), opened)
+    log.info("session.paired", session_ref=session_ref(after.id), provider=after.provider)
+    return await _view(parts, after)
+
+
+@post("/restart", status_code=200)
+async def restart(request: AnyRequest) -> JourneyView:
+    """Another phone: what was collected is destroyed, and a fresh QR can be shown."""
+    same_origin(request)
+    parts, opened = parts_of(request), await browser_session(request)
+    after = await parts.sessions.move(opened.session.id, lambda s, _: pairing.restart(s), parts.clock(), opened)
+    return await _view(parts, after)
+
+
+@post("/stop", status_code=200)
+async def stop(request: AnyRequest) -> JourneyView:
+    """Stop: everything is destroyed."""
+    same_origin(request)
+    parts, opened = parts_of(request), await browser_session(request)
+
+    def decide(session: Session, now: float) -> Change | None:
+        if session.ended:
+            return None
+        return end(session, Event.STOP, "citizen", parts.sign_purge, new_event_id(), now)
+
+    after = await parts.sessions.move(opened.session.id, decide, parts.clock(), opened)
+    sessions_total.labels(State.CANCELLED).inc()
+    return await _view(parts, after)
+
+
+async def _view(parts: Parts, session: Session) -> JourneyView:
+    return for_journey(await parts.sessions.read(session.id), parts.labels(session.language))
+
+
+def routers() -> list[Any]:
+    """The journey's surface."""
+    handlers: Any = [invitation, start, status, events, show_token, type_code, restart, stop]
+    return [Router("/j", route_handlers=handlers, include_in_schema=False)]

@@ -1,0 +1,109 @@
+"""The two OpenAPI documents: one for providers, one for phones. Public, and made from the handlers themselves.
+
+Handlers name their body with `body=...`; problems are documented once for all.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgspec
+from litestar import Litestar, Response, get
+from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, Contact, License, SecurityScheme, Server
+
+from broker.http import phone, provider
+from broker.http.envelope import API_VERSION
+from broker.http.problems import MEDIA_TYPE, ProblemDetails
+from broker.http.requests import AnyRequest, parts_of
+from broker.settings import Settings
+
+_REF = "#/components/schemas/{name}"
+_PROVIDER_ABOUT = "Open sessions for citizens, follow them, and receive what they consented to, sealed to your key."
+_PHONE_ABOUT = (
+    "What the phone app calls. Every request carries a DPoP proof; answer 401 use-dpop-nonce by repeating it."
+)
+_BEARER = SecurityScheme(
+    type="http", scheme="bearer", description="A token of 300 seconds from POST /oauth/token (private_key_jwt)."
+)
+_DPOP = SecurityScheme(type="http", scheme="dpop", description="RFC 9449, with server nonces.")
+
+Schema = dict[str, Any]
+
+
+def provider_document(settings: Settings) -> Schema:
+    """The provider API; served at /v1/openapi.json."""
+    config = _config(settings, "Ophaalbrug provider API", _PROVIDER_ABOUT, _BEARER, "/v1")
+    return _document(config, provider.HANDLERS, provider.caller_of)
+
+
+def phone_document(settings: Settings) -> Schema:
+    """The phone API; served at /phone/v1/openapi.json."""
+    config = _config(settings, "Ophaalbrug phone API", _PHONE_ABOUT, _DPOP, "/phone/v1")
+    return _document(config, phone.HANDLERS, phone.caller_of)
+
+
+def _config(settings: Settings, title: str, about: str, scheme: SecurityScheme, base: str) -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title=title,
+        version=API_VERSION,
+        description=about,
+        contact=Contact(name="Ophaalbrug", url=settings.contact_url, email=settings.contact_email),
+        license=License(name="EUPL-1.2", identifier="EUPL-1.2"),
+        servers=[Server(url=settings.base_url + base)],
+        components=Components(security_schemes={"caller": scheme}),
+        security=[{"caller": []}],
+        use_handler_docstrings=True,
+    )
+
+
+def _document(config: OpenAPIConfig, handlers: list[HTTPRouteHandler], caller: Any) -> Schema:
+    app = Litestar(handlers, dependencies={"caller": Provide(caller)}, openapi_config=config)
+    document = app.openapi_schema.to_schema()
+    bodies: dict[str, type[msgspec.Struct]] = {h.handler_name: h.opt["body"] for h in handlers if "body" in h.opt}
+    schemas, components = msgspec.json.schema_components([ProblemDetails, *bodies.values()], ref_template=_REF)
+    document["components"].setdefault("schemas", {}).update(components)
+    body_schemas = dict(zip(bodies, schemas[1:], strict=True))
+    for handler in handlers:
+        for path in handler.paths:
+            operation = document["paths"][_openapi_path(path)][next(iter(handler.http_methods)).lower()]
+            _complete(operation, body_schemas.get(handler.handler_name), schemas[0])
+    return document
+
+
+def _openapi_path(path: str) -> str:
+    return path.replace(":str}", "}")
+
+
+def _complete(operation: Schema, body: Schema | None, problem: Schema) -> None:
+    """Add the body, and the problems any call may answer with; every answer carries API-Version."""
+    if body is not None:
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+    operation["responses"].pop("400", None)
+    for status, meaning in (("400", "Invalid input, every mistake named"), ("default", "A problem (RFC 9457)")):
+        operation["responses"][status] = {"description": meaning, "content": {MEDIA_TYPE: {"schema": problem}}}
+    version = {"description": "version of this API", "schema": {"type": "string"}}
+    for response in operation["responses"].values():
+        cast(Schema, response).setdefault("headers", {})["API-Version"] = version
+
+
+_OPEN = {"Access-Control-Allow-Origin": "*"}
+
+
+@get("/v1/openapi.json", include_in_schema=False, sync_to_thread=False)
+def provider_openapi(request: AnyRequest) -> Response[Schema]:
+    """The provider API's document."""
+    return Response(provider_document(parts_of(request).settings), headers=_OPEN)
+
+
+@get("/phone/v1/openapi.json", include_in_schema=False, sync_to_thread=False)
+def phone_openapi(request: AnyRequest) -> Response[Schema]:
+    """The phone API's document."""
+    return Response(phone_document(parts_of(request).settings), headers=_OPEN)
+
+
+def routers() -> list[Any]:
+    """Both documents."""
+    return [provider_openapi, phone_openapi]

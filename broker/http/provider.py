@@ -1,0 +1,238 @@
+"""The provider API, /v1: sessions, payloads, receipts, profiles; and the token endpoint with its metadata."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Response, Router, delete, get, post
+from litestar.di import Provide
+from litestar.params import Parameter
+
+from broker import oauth
+from broker.creation import IdempotencyKey, SessionRequest, create, journey_url
+from broker.delivery import acknowledge
+from broker.errors import Problem
+from broker.http.requests import AnyRequest, bearer, body_of, parts_of
+from broker.parts import Parts
+from broker.providers import Provider
+from broker.purge import new_event_id
+from broker.views import ProviderView, for_provider
+from schemas.base import Inbound, Record
+from schemas.payload import json_schema
+from sessions.change import Change
+from sessions.ending import end
+from sessions.errors import Refused
+from sessions.lifecycle import Event
+from sessions.model import Profile, Session, State
+from sessions.store.records import Listed
+from sessions.store.sessions import Opened
+
+TOKEN_SECONDS = 300
+PAGE_SIZE = 50
+GRANT = "client_credentials"
+
+
+class Created(Record, frozen=True, kw_only=True):
+    """A new session: send the citizen to `journeyUrl`."""
+
+    id: str
+    status: State
+    journey_url: str
+    expires_at: Any
+
+
+class Acknowledgement(Inbound, frozen=True, kw_only=True):
+    """The digest of the payload that was received and opened (hex SHA-256 of the compact JWE)."""
+
+    payload_digest: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Receipts(Record, frozen=True, kw_only=True):
+    """Proof that everything is gone, and hashes of the consent receipts, which travel in the payload."""
+
+    purge_receipt: str | None = None
+    consent_receipt_digests: dict[str, str] = {}
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """An access token (RFC 6749 section 5.1)."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a kind, not a secret
+    expires_in: int = TOKEN_SECONDS
+
+
+class Page(Record, frozen=True, kw_only=True):
+    """A page of sessions, newest first; `next` is the offset of the next page."""
+
+    sessions: tuple[Listed, ...]
+    next: int | None = None
+
+
+async def caller_of(request: AnyRequest) -> Provider:
+    """The provider whose access token this request carries."""
+    return await oauth.provider_of(parts_of(request), bearer(request, "Bearer"))
+
+
+async def _own(parts: Parts, caller: Provider, session_id: str) -> Opened:
+    """The caller's own session; another provider's does not exist for it."""
+    opened = await parts.sessions.read(session_id)
+    if opened.session.provider != caller.id:
+        raise Refused("unknown-session")
+    return opened
+
+
+@post("/sessions", status_code=201, body=SessionRequest)
+async def create_session(request: AnyRequest, caller: Provider) -> Response[Created]:
+    """Open a session. With an Idempotency-Key the same request may be sent again and answers the same."""
+    parts = parts_of(request)
+    asked = await body_of(request, SessionRequest)
+    key = _idempotency_key(request)
+    opened = await create(parts, caller, asked, key)
+    session = opened.session
+    made = Created(
+        id=session.id,
+        status=State.CREATED,
+        journey_url=journey_url(parts, session.id),
+        expires_at=for_provider(opened).expires_at,
+    )
+    return Response(made, status_code=201, headers={"Location": f"{parts.settings.base_url}/v1/sessions/{session.id}"})
+
+
+def _idempotency_key(request: AnyRequest) -> str | None:
+    given = request.headers.get("idempotency-key")
+    if given is None:
+        return None
+    try:
+        return msgspec.convert(given, IdempotencyKey)
+    except msgspec.ValidationError:
+        raise Problem("invalid-request", errors=("Idempotency-Key: 1 to 255 visible characters",)) from None
+
+
+@get("/sessions/{session_id:str}")
+async def read_session(request: AnyRequest, caller: Provider, session_id: str) -> ProviderView:
+    """Where a session stands; never data."""
+    return for_provider(await _own(parts_of(request), caller, session_id))
+
+
+@get("/sessions")
+async def list_sessions(
+    request: AnyRequest,
+    caller: Provider,
+    reference: str | None = None,
+    status: State | None = None,
+    offset: Annotated[int, Parameter(ge=0, le=1_000_000)] = 0,
+    limit: Annotated[int, Parameter(ge=1, le=200)] = PAGE_SIZE,
+) -> Page:
+    """The provider's sessions, newest first, by reference and status. May lag a second."""
+    found = await parts_of(request).records.listed(
+        caller.id, reference=reference, state=status, offset=offset, limit=limit
+    )
+    return Page(sessions=tuple(found), next=offset + limit if len(found) == limit else None)
+
+
+@delete("/sessions/{session_id:str}", status_code=200)
+async def cancel_session(request: AnyRequest, caller: Provider, session_id: str) -> ProviderView:
+    """Stop a session and purge it. Doing it twice changes nothing."""
+    parts = parts_of(request)
+    opened = await _own(parts, caller, session_id)
+
+    def decide(session: Session, now: float) -> Change | None:
+        if session.ended:
+            return None
+        return end(session, Event.STOP, "provider", parts.sign_purge, new_event_id(), now)
+
+    await parts.sessions.move(session_id, decide, parts.clock(), opened)
+    return for_provider(await parts.sessions.read(session_id))
+
+
+@get("/sessions/{session_id:str}/payload", media_type="application/jose")
+async def read_payload(request: AnyRequest, caller: Provider, session_id: str) -> Response[bytes]:
+    """The sealed payload (compact JWE), as often as wanted until it is acknowledged."""
+    parts = parts_of(request)
+    session = (await _own(parts, caller, session_id)).session
+    sealed = await parts.sessions.payload(session_id)
+    if sealed is None or session.payload_digest is None:
+        raise Refused("session-ended" if session.ended else "wrong-state")
+    return Response(sealed, media_type="application/jose", headers={"ETag": f'"{session.payload_digest}"'})
+
+
+@post("/sessions/{session_id:str}/acknowledgement", status_code=200, body=Acknowledgement)
+async def acknowledge_payload(request: AnyRequest, caller: Provider, session_id: str) -> ProviderView:
+    """Say that the payload was received and opened: the session is delivered and purged in the same step."""
+    parts = parts_of(request)
+    given = await body_of(request, Acknowledgement)
+    await _own(parts, caller, session_id)
+    await acknowledge(parts, session_id, given.payload_digest)
+    return for_provider(await parts.sessions.read(session_id))
+
+
+@get("/sessions/{session_id:str}/receipts")
+async def read_receipts(request: AnyRequest, caller: Provider, session_id: str) -> Receipts:
+    """The signed purge receipt, and the hashes of the consent receipts."""
+    session = (await _own(parts_of(request), caller, session_id)).session
+    given = {role: consent.receipt_digest for role, consent in session.consents.items()}
+    return Receipts(purge_receipt=session.purge_receipt, consent_receipt_digests=session.consent_digests or given)
+
+
+@get("/profiles")
+async def list_profiles(caller: Provider) -> tuple[Profile, ...]:
+    """The provider's profiles."""
+    return caller.profile
+
+
+@get("/schemas/payload-1.0.json", media_type="application/schema+json", sync_to_thread=False)
+def payload_schema() -> dict[str, Any]:
+    """Payload 1.0 as JSON Schema."""
+    return json_schema()
+
+
+@post("/oauth/token", status_code=200, include_in_schema=False)
+async def token(request: AnyRequest) -> Token:
+    """Exchange a client assertion for an access token of 300 seconds."""
+    form = await request.form()
+    assertion = form.get("client_assertion")
+    right = form.get("grant_type") == GRANT and form.get("client_assertion_type") == oauth.ASSERTION_TYPE
+    if not right or not isinstance(assertion, str):
+        raise Problem("invalid-client")
+    return Token(access_token=await oauth.grant(parts_of(request), assertion))
+
+
+@get("/.well-known/oauth-authorization-server", include_in_schema=False, sync_to_thread=False)
+def metadata(request: AnyRequest) -> dict[str, Any]:
+    """Authorization server metadata (RFC 8414)."""
+    base = parts_of(request).settings.base_url
+    return {
+        "issuer": base,
+        "token_endpoint": f"{base}/oauth/token",
+        "jwks_uri": f"{base}/.well-known/jwks.json",
+        "grant_types_supported": [GRANT],
+        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": ["ES256", "PS256", "EdDSA", "Ed25519"],
+        "response_types_supported": [],
+    }
+
+
+@get("/.well-known/jwks.json", include_in_schema=False, sync_to_thread=False)
+def jwks(request: AnyRequest) -> dict[str, Any]:
+    """The broker's public keys."""
+    return parts_of(request).keys.jwks()
+
+
+HANDLERS: Any = [
+    create_session,
+    list_sessions,
+    read_session,
+    cancel_session,
+    read_payload,
+    acknowledge_payload,
+    read_receipts,
+    list_profiles,
+]
+
+
+def routers() -> list[Any]:
+    """The provider's surface."""
+    api = Router("/v1", route_handlers=[*HANDLERS, payload_schema], dependencies={"caller": Provide(caller_of)})
+    return [api, token, metadata, jwks]

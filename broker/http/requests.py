@@ -1,0 +1,93 @@
+"""Reading requests: JSON bodies with every mistake named at once, bearer tokens, cookies, and our own address."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, cast
+
+import msgspec
+from litestar import Request
+
+from broker.errors import Problem
+from broker.parts import Parts
+
+AnyRequest = Request[Any, Any, Any]
+MAX_BODY_BYTES = 64 * 1024
+COOKIE = "__Host-ophaalbrug"
+
+_T = TypeVar("_T", bound=msgspec.Struct)
+
+
+def parts_of(request: AnyRequest) -> Parts:
+    """The running broker's parts."""
+    return cast(Parts, request.app.state["parts"])
+
+
+async def body_of(request: AnyRequest, kind: type[_T]) -> _T:
+    """The JSON body as `kind`. Raises Problem: unsupported-media-type, too-large, invalid-request."""
+    media_type = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
+    if media_type != "application/json":
+        raise Problem("unsupported-media-type")
+    raw = await request.body()
+    if len(raw) > MAX_BODY_BYTES:
+        raise Problem("too-large")
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise Problem("invalid-request", errors=mistakes(raw, kind)) from None
+
+
+def mistakes(raw: bytes, kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """Everything that is wrong with a body, field by field (NLgov ADR: return all validation errors together)."""
+    try:
+        values = msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ("body: not valid JSON",)
+    if not isinstance(values, dict):
+        return ("body: must be an object",)
+    found: list[str] = []
+    known = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    given = cast(dict[str, Any], values)
+    found += [f"{_shown(name)}: unknown field" for name in given if name not in known]
+    for name, field in known.items():
+        if name not in given:
+            if field.required:
+                found.append(f"{name}: is required")
+            continue
+        try:
+            msgspec.convert(given[name], field.type)
+        except msgspec.ValidationError as error:
+            found.append(f"{name}: {_reason(error)}")
+    return tuple(found)
+
+
+def _shown(name: str) -> str:
+    """A field name of the caller's, cut short: names are echoed, values never are."""
+    return "".join(c for c in name[:40] if c.isalnum() or c in "_-") or "?"
+
+
+def _reason(error: msgspec.ValidationError) -> str:
+    """What is wrong; msgspec names the expected type, and for an enum the value: that part is left out."""
+    return str(error).split(" - at", 1)[0] if "Invalid enum value" not in str(error) else "Invalid value"
+
+
+def bearer(request: AnyRequest, scheme: str) -> str:
+    """The token of the Authorization header. Raises Problem(unauthorized)."""
+    name, _, token = request.headers.get("authorization", "").partition(" ")
+    if name.lower() != scheme.lower() or not token or len(token) > 300:
+        challenge = f'{scheme} realm="ophaalbrug"'
+        raise Problem("unauthorized", headers={"WWW-Authenticate": challenge})
+    return token
+
+
+def own_url(request: AnyRequest) -> str:
+    """The address of this request as its caller knows it, without query: our base address and the path."""
+    return parts_of(request).settings.base_url + request.scope["path"]
+
+
+def same_origin(request: AnyRequest) -> None:
+    """Refuse a browser's POST that another site made. Raises Problem(unauthorized)."""
+    base = parts_of(request).settings.base_url
+    origin = request.headers.get("origin")
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    if (origin is not None and origin != base) or site not in ("same-origin", "none"):
+        raise Problem("unauthorized")

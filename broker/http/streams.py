@@ -1,0 +1,40 @@
+"""Live status: subscribe, snapshot, then changes. A stream ends itself after five minutes; the client comes back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import msgspec
+from litestar.response import Stream
+
+from broker.parts import Parts
+from schemas.base import Record
+from sessions.errors import Refused
+from sessions.store.sessions import Opened
+
+STREAM_SECONDS = 300.0
+KEEPALIVE_SECONDS = 20.0
+
+
+def event_stream(parts: Parts, opened: Opened, view: Callable[[Opened], Record]) -> Stream:
+    """Server-sent events of one session, each a whole view; the same view is not sent twice."""
+    return Stream(_events(parts, opened.session.id, view), media_type="text/event-stream")
+
+
+async def _events(parts: Parts, session_id: str, view: Callable[[Opened], Record]) -> AsyncIterator[bytes]:
+    watch = parts.changes.watch(f"session {session_id}")
+    ends_at, last = parts.clock() + STREAM_SECONDS, b""
+    try:
+        yield b"retry: 1000\n\n"
+        while parts.clock() < ends_at:
+            try:
+                now = msgspec.json.encode(view(await parts.sessions.read(session_id)))
+            except Refused:
+                return
+            if now != last:
+                yield b"event: session\ndata: " + now + b"\n\n"
+                last = now
+            if not await watch.wait(KEEPALIVE_SECONDS):
+                yield b": still here\n\n"
+    finally:
+        watch.close()

@@ -1,0 +1,113 @@
+"""The broker's own keys: the master secret, and the keys it signs with. Made once, kept beside the store or given.
+
+Signing keys: ES256 (payloads in the default profile, receipts), PS256 (payloads in nlgov), Ed25519 (webhooks).
+A store made with other keys is refused, because nothing in it could be opened any more.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from joserfc import jws
+from joserfc.jwk import ECKey, KeySet, RSAKey
+
+from broker.settings import Settings, SettingsError
+from sessions.secrets import Keyring
+
+RSA_BITS = 3072  # NCSC TLS guidelines 2025-05 and ASVS V11.2.3: 128 bits of strength
+
+
+class KeyFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `keys.json` holds. `secret` may stand in the settings instead."""
+
+    secret: str
+    es256: dict[str, Any]
+    ps256: dict[str, Any]
+    ed25519: str  # base64 of the 32-byte seed
+
+
+class Keys:
+    """The keys in use."""
+
+    def __init__(self, file: KeyFile) -> None:
+        self.ring = Keyring(base64.b64decode(file.secret))
+        self.es256 = ECKey.import_key(file.es256)
+        self.ps256 = RSAKey.import_key(file.ps256)
+        self.webhook = Ed25519PrivateKey.from_private_bytes(base64.b64decode(file.ed25519))
+        self.es256.ensure_kid()
+        self.ps256.ensure_kid()
+
+    def sign(self, claims: bytes, typ: str) -> str:
+        """Sign a receipt: a compact ES256 JWS with `kid` and `typ`."""
+        return jws.serialize_compact({"alg": "ES256", "kid": self.es256.kid, "typ": typ}, claims, self.es256, ["ES256"])
+
+    def jwks(self) -> dict[str, Any]:
+        """The public halves, as served at /.well-known/jwks.json."""
+        public = KeySet([self.es256, self.ps256]).as_dict(private=False)
+        webhook = {
+            "kty": "OKP",
+            "crv": "Ed25519",
+            "x": base64.urlsafe_b64encode(self.webhook.public_key().public_bytes_raw()).rstrip(b"=").decode(),
+            "alg": "Ed25519",
+        }
+        keys: list[dict[str, Any]] = [{**key, "use": "sig"} for key in [*public["keys"], webhook]]
+        for key, algorithm in zip(keys, ("ES256", "PS256", "Ed25519"), strict=True):
+            key["alg"] = algorithm
+        return {"keys": keys}
+
+    def webhook_public(self) -> str:
+        """The public webhook key as Standard Webhooks writes it: `whpk_` and base64."""
+        return "whpk_" + base64.b64encode(self.webhook.public_key().public_bytes_raw()).decode()
+
+
+def make(secret: bytes | None = None) -> KeyFile:
+    """Fresh keys; `secret` is the master secret when the settings give one."""
+    return KeyFile(
+        secret=base64.b64encode(secret or secrets.token_bytes(32)).decode(),
+        es256=ECKey.generate_key("P-256").as_dict(private=True),
+        ps256=RSAKey.generate_key(RSA_BITS).as_dict(private=True),
+        ed25519=base64.b64encode(Ed25519PrivateKey.generate().private_bytes_raw()).decode(),
+    )
+
+
+def load(settings: Settings) -> Keys:
+    """The keys named by the settings; in development a file in `data_dir` that is made at the first start.
+
+    Raises SettingsError when production names no readable file.
+    """
+    path = Path(settings.keys_file) if settings.keys_file else settings.data_dir / "keys.json"
+    if not path.exists():
+        if settings.mode == "production" and settings.keys_file:
+            raise SettingsError(f"keys_file {path} does not exist; make one with `ophaalbrug keys new`")
+        _write(path, make(settings.secret.encode() or None))
+    try:
+        file = msgspec.json.decode(path.read_bytes(), type=KeyFile)
+    except (msgspec.MsgspecError, OSError):
+        raise SettingsError(f"keys file {path} cannot be read") from None
+    return Keys(_with_secret(file, settings.secret))
+
+
+def _with_secret(file: KeyFile, secret: str) -> KeyFile:
+    if not secret:
+        return file
+    return msgspec.structs.replace(file, secret=base64.b64encode(secret.encode()).decode())
+
+
+def _write(path: Path, file: KeyFile) -> None:
+    """Write for the owner only, and whole or not at all: two processes may start at the same moment."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_suffix(f".{os.getpid()}")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
+        handle.write(msgspec.json.encode(file))
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()

@@ -1,0 +1,162 @@
+"""Providers: who may open sessions, for which purposes, with which keys, and where their webhook is.
+
+The registry lives in the store, webhook secrets encrypted, and is cached per process until a change is announced.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import secrets
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from joserfc.errors import JoseError
+from joserfc.jwk import JWKRegistry, Key
+
+from sessions.model import Profile, Text
+from sessions.secrets import Keyring
+from sessions.store.changes import Watch
+from sessions.store.records import Records
+
+ID_PATTERN = r"^[a-z][a-z0-9-]{1,62}$"
+
+
+class ProviderError(Exception):
+    """A provider's file cannot be used; the text says which line is wrong and why."""
+
+
+class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where events go. `secret` is a Standard Webhooks secret (`whsec_` and base64 of 24 to 64 bytes)."""
+
+    url: str
+    secret: str = ""
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A provider as its file says. `keys` are public JWKs: `use: sig` for client assertions, `use: enc` to seal to."""
+
+    id: str
+    name: Text
+    keys: tuple[dict[str, Any], ...] = ()
+    jwks_uri: str | None = None
+    webhook: Webhook | None = None
+    profile: tuple[Profile, ...] = ()
+    return_url: str | None = None
+
+    def profile_named(self, profile_id: str) -> Profile | None:
+        """The profile with this id."""
+        return next((p for p in self.profile if p.id == profile_id), None)
+
+
+def read_file(path: Path) -> Provider:
+    """Read a provider's TOML file. Raises ProviderError."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return checked(msgspec.convert(values, Provider))
+    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ProviderError(f"{path}: {error}") from None
+
+
+def checked(provider: Provider) -> Provider:
+    """Refuse what could not work later; makes a webhook secret where the file leaves it out. Raises ProviderError."""
+    problems = [
+        (re.fullmatch(ID_PATTERN, provider.id) is None, "id must be 2 to 63 of a-z, 0-9 and -"),
+        (not provider.profile, "at least one [[profile]] is needed"),
+        (len({p.id for p in provider.profile}) != len(provider.profile), "profile ids must differ"),
+        (not provider.keys and provider.jwks_uri is None, "keys or jwks_uri is needed"),
+        (any("d" in k or k.get("kty") == "oct" for k in provider.keys), "keys must be public keys only"),
+        (any(not p.required for p in provider.profile), "a profile needs at least one required source"),
+    ]
+    found = [text for wrong, text in problems if wrong]
+    if found:
+        raise ProviderError("; ".join(found))
+    for key in provider.keys:
+        import_key(key)
+    if provider.webhook is not None and not provider.webhook.secret:
+        webhook = Webhook(url=provider.webhook.url, secret=new_webhook_secret())
+        provider = msgspec.structs.replace(provider, webhook=webhook)
+    if provider.webhook is not None and urlsplit(provider.webhook.url).scheme not in ("http", "https"):
+        raise ProviderError("the webhook's url must be https")
+    return provider
+
+
+def import_key(jwk: dict[str, Any]) -> Key:
+    """A public JWK with its `kid` (the RFC 7638 thumbprint where it names none). Raises ProviderError."""
+    try:
+        key = JWKRegistry.import_key(jwk)
+    except (JoseError, ValueError, KeyError, TypeError):
+        raise ProviderError("a key is not a usable JWK") from None
+    key.ensure_kid()
+    return key
+
+
+def new_webhook_secret() -> str:
+    """A Standard Webhooks secret of 32 random bytes."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def sealing_jwk(keys: tuple[dict[str, Any], ...], profile: Literal["default", "nlgov"]) -> dict[str, Any] | None:
+    """The key to seal to: `use: enc`; P-256 or X25519 for default, RSA of at least 3072 bits for nlgov."""
+    for jwk in keys:
+        if jwk.get("use") != "enc":
+            continue
+        is_rsa = jwk.get("kty") == "RSA"
+        is_curve = jwk.get("crv") in ("P-256", "X25519")
+        if (profile == "nlgov" and is_rsa and _rsa_bits(jwk) >= 3072) or (profile == "default" and is_curve):
+            return jwk
+    return None
+
+
+def _rsa_bits(jwk: dict[str, Any]) -> int:
+    modulus = str(jwk.get("n", ""))
+    return int.from_bytes(base64.urlsafe_b64decode(modulus + "=" * (-len(modulus) % 4)), "big").bit_length()
+
+
+class Providers:
+    """The registry, as this process knows it."""
+
+    def __init__(self, records: Records, ring: Keyring, watch: Watch | None = None) -> None:
+        self._records = records
+        self._cipher = AESGCM(ring.key("registry"))
+        self._watch = watch
+        self._cache: dict[str, Provider] = {}
+
+    async def get(self, provider_id: str) -> Provider | None:
+        """One provider, from the cache unless something changed."""
+        if self._watch is not None and self._watch.take():
+            self._cache.clear()
+        found = self._cache.get(provider_id)
+        if found is None:
+            stored = await self._records.provider(provider_id)
+            if stored is None:
+                return None
+            found = self._open(provider_id, stored)
+            if self._watch is not None:
+                self._cache[provider_id] = found
+        return found
+
+    async def all(self) -> list[Provider]:
+        """Every provider, by id."""
+        stored = await self._records.providers()
+        return [self._open(name, entry) for name, entry in sorted(stored.items())]
+
+    async def put(self, provider: Provider) -> None:
+        """Add or replace a provider; sessions under way keep what was pinned at their creation."""
+        nonce = os.urandom(12)
+        plain = msgspec.json.encode(provider)
+        entry = nonce + self._cipher.encrypt(nonce, plain, provider.id.encode())
+        await self._records.put_provider(provider.id, entry)
+
+    async def remove(self, provider_id: str) -> bool:
+        """Remove a provider; False when there was none."""
+        return await self._records.put_provider(provider_id, None)
+
+    def _open(self, provider_id: str, entry: bytes) -> Provider:
+        plain = self._cipher.decrypt(entry[:12], entry[12:], provider_id.encode())
+        return msgspec.json.decode(plain, type=Provider)

@@ -1,0 +1,57 @@
+"""Purge: the signed receipt of what was destroyed, and the sweep that lets time do its part.
+
+The destroying itself is part of the step that enters an end (sessions/ending.py); nothing here deletes afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from broker.clock import iso
+from broker.keys import Keys
+from broker.telemetry import log, session_ref, sessions_total
+from sessions.change import Change
+from sessions.ending import PurgeFacts, due
+from sessions.errors import Refused
+from sessions.lifecycle import deadline
+from sessions.model import Session
+from sessions.secrets import partition_of, random_text
+
+if TYPE_CHECKING:
+    from broker.parts import Parts
+
+RECEIPT_TYPE = "ophaalbrug-purge-receipt+jws"
+
+
+def sign_receipt(keys: Keys, facts: PurgeFacts) -> str:
+    """A purge receipt: a compact ES256 JWS over the facts, without personal data."""
+    claims = {**msgspec.to_builtins(facts), "purgedAt": iso(facts.purged_at)}
+    return keys.sign(msgspec.json.encode(claims), RECEIPT_TYPE)
+
+
+def new_event_id() -> str:
+    """An id for an event: 128 random bits; without a dot, which Standard Webhooks forbids in ids."""
+    return f"evt_{random_text(16)}"
+
+
+async def sweep(parts: Parts, session_id: str) -> None:
+    """Do what is due for one session whose deadline passed, or give it its true deadline again."""
+    now = parts.clock()
+    try:
+        opened = await parts.sessions.read(session_id)
+    except Refused:
+        await parts.work.drop_deadline(session_id, partition_of(session_id))
+        return
+
+    def decide(session: Session, at: float) -> Change | None:
+        return due(session, opened.seen_at, parts.sign_purge, new_event_id(), at)
+
+    after = await parts.sessions.move(session_id, decide, now, opened)
+    if after is opened.session:
+        await parts.work.put_deadline(session_id, deadline(after, opened.seen_at), partition_of(session_id))
+        return
+    log.info("session.time_moved", session_ref=session_ref(session_id), state=after.state, reason=after.reason)
+    if after.state is not opened.session.state:
+        sessions_total.labels(after.state).inc()

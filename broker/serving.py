@@ -1,0 +1,98 @@
+"""Running the service: the store before the server, the server before the worker stops, everything down in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import uvicorn
+
+from broker.http.app import create
+from broker.parts import running
+from broker.settings import PREFIX, Settings, SettingsError
+from broker.telemetry import log, set_up
+from broker.worker import Worker
+from sessions.store.connection import connect
+from sessions.store.embedded import adopt_or_start
+
+GRACEFUL_SECONDS = 10  # an open event stream would otherwise block the stop for ever
+
+
+@contextmanager
+def store(settings: Settings) -> Generator[str]:
+    """The store's address: the one configured, or an embedded store that lives as long as its starter."""
+    if settings.redis_url:
+        yield settings.redis_url
+        return
+    with adopt_or_start(settings.data_dir) as embedded:
+        yield embedded.url
+
+
+async def check_store(settings: Settings, url: str) -> None:
+    """Production keeps consented payloads, so every write must be on disk. Raises SettingsError."""
+    if settings.mode != "production":
+        return
+    connection = await connect(url, partitions=settings.partitions or None)
+    try:
+        durability = await connection.durability()
+    finally:
+        await connection.close()
+    if durability not in ("always", "unknown"):
+        raise SettingsError(f"production needs a store with appendonly yes and appendfsync always, not {durability}")
+    if durability == "unknown":
+        log.warning("store.durability_unknown", reason="CONFIG is forbidden to this user")
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal comes."""
+    set_up(settings.log_level, settings.log_format)
+    with store(settings) as url:
+        asyncio.run(check_store(settings, url))
+        log.info("service.started", mode=settings.mode, address=settings.host, port=settings.port)
+        if settings.workers == 1:
+            uvicorn.Server(server_config(settings, url)).run()
+            return
+        os.environ[f"{PREFIX}REDIS_URL"] = url
+        uvicorn.run(
+            "broker.http.app:from_environment",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        )
+
+
+def server_config(settings: Settings, url: str) -> uvicorn.Config:
+    """Uvicorn on uvloop and httptools; our own log line per request instead of its access log with raw paths."""
+    return uvicorn.Config(
+        create(settings, url),  # pyright: ignore[reportArgumentType] - ASGI types of two libraries
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+    )
+
+
+async def work(settings: Settings) -> None:
+    """Run one worker without a server, until a signal comes."""
+    set_up(settings.log_level, settings.log_format)
+    with store(settings) as url:
+        await check_store(settings, url)
+        async with running(settings, url) as parts:
+            worker = Worker(parts)
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, worker.stop)
+            await worker.run()

@@ -1,0 +1,140 @@
+"""Settings: one typed struct, filled from `ophaalbrug.toml` and from the environment, which wins.
+
+Every field says what it is for. Production refuses unsafe combinations with all reasons at once.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+PREFIX = "OPHAALBRUG_"
+MIN_SECRET_BYTES = 32
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the text lists every reason."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings of the broker. Environment: OPHAALBRUG_ and the name in capitals."""
+
+    mode: Annotated[
+        Literal["development", "production"],
+        Meta(description="production refuses to start with anything unsafe; development allows http and loopback"),
+    ] = "development"
+    base_url: Annotated[str, Meta(description="address under which people and providers reach the broker")] = (
+        "http://127.0.0.1:8000"
+    )
+    host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Meta(description="port to listen on")] = 8000
+    workers: Annotated[int, Meta(description="number of server processes")] = 1
+    data_dir: Annotated[Path, Meta(description="where the embedded store and development keys live")] = Path("var")
+    redis_url: Annotated[
+        str, Meta(description="address of Valkey or Redis; empty runs the embedded store in data_dir")
+    ] = ""
+    partitions: Annotated[
+        int, Meta(description="partitions of the store; 0 chooses 1, or 64 in a cluster; may be raised, never lowered")
+    ] = 0
+    secret: Annotated[str, Meta(description="the broker secret, at least 32 bytes; production only")] = ""
+    keys_file: Annotated[
+        str, Meta(description="file with the broker's signing keys and secret; empty makes one in data_dir")
+    ] = ""
+    contact_email: Annotated[str, Meta(description="where operators can be reached; shown in the API")] = (
+        "beheer@ophaalbrug.example"
+    )
+    contact_url: Annotated[str, Meta(description="page about this broker")] = "https://ophaalbrug.example"
+    source_urn: Annotated[str, Meta(description="source of our CloudEvents (NL GOV: urn:nld:oin:…:systeem:…)")] = (
+        "urn:nld:oin:00000000000000000000:systeem:ophaalbrug"
+    )
+    log_level: Annotated[Literal["debug", "info", "warning"], Meta(description="least level that is logged")] = "info"
+    log_format: Annotated[Literal["json", "console"], Meta(description="json for machines, console for people")] = (
+        "json"
+    )
+    worker: Annotated[bool, Meta(description="whether serve also runs the delivery worker")] = True
+    session_hours: Annotated[float, Meta(description="hours a session waits for someone to start", ge=1, le=2016)] = 72
+    webhook_timeout_seconds: Annotated[float, Meta(description="how long a receiver may take to answer")] = 20.0
+    delivery_schedule_seconds: Annotated[
+        tuple[float, ...], Meta(description="waits between delivery attempts; other than default for tests only")
+    ] = ()
+    clock_offset_file: Annotated[
+        str, Meta(description="file with seconds to add to the clock; for tests, refused in production")
+    ] = ""
+    sandbox: Annotated[bool, Meta(description="whether the pretend outside world may be used; never production")] = (
+        False
+    )
+    login: Annotated[dict[str, Any], Meta(description="[login]: the DigiD bridge; see docs/guides/operator.md")] = {}
+    connectors: Annotated[
+        dict[str, dict[str, Any]], Meta(description="[connectors.<id>]: one table per source that is switched on")
+    ] = {}
+
+
+def load(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Settings:
+    """Read the settings. `file` defaults to OPHAALBRUG_SETTINGS or `ophaalbrug.toml` in the working directory.
+
+    Raises SettingsError for unknown names, wrong types and anything production forbids.
+    """
+    environment = os.environ if environment is None else environment
+    path = file or Path(environment.get(f"{PREFIX}SETTINGS", "ophaalbrug.toml"))
+    values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    values.update(_from_environment(environment))
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(str(error)) from None
+    check(settings)
+    return settings
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    hints = get_type_hints(Settings)
+    found: dict[str, Any] = {}
+    for name in hints:
+        text = environment.get(PREFIX + name.upper())
+        if text is None:
+            continue
+        structured = name in ("login", "connectors", "delivery_schedule_seconds")
+        found[name] = msgspec.json.decode(text) if structured else text
+    return found
+
+
+def check(settings: Settings) -> None:
+    """Refuse what production must not run with. Raises SettingsError with every reason."""
+    if settings.mode != "production":
+        return
+    reasons = [reason for wrong, reason in _forbidden(settings) if wrong]
+    if reasons:
+        raise SettingsError("production refuses to start: " + "; ".join(reasons))
+
+
+def _forbidden(settings: Settings) -> list[tuple[bool, str]]:
+    return [
+        (urlsplit(settings.base_url).scheme != "https", "base_url must be https"),
+        (
+            len(settings.secret.encode()) < MIN_SECRET_BYTES and not settings.keys_file,
+            f"secret must have at least {MIN_SECRET_BYTES} bytes, or keys_file must name a file",
+        ),
+        (settings.sandbox, "the sandbox is a pretend world"),
+        (bool(settings.clock_offset_file), "clock_offset_file is for tests"),
+        (bool(settings.delivery_schedule_seconds), "delivery_schedule_seconds is for tests"),
+    ]
+
+
+def documented() -> list[tuple[str, str, str]]:
+    """Every setting: name, default as text, and its sentence."""
+    info = msgspec.inspect.type_info(Settings)
+    assert isinstance(info, msgspec.inspect.StructType)  # noqa: S101 - for the type checker
+    hints = get_type_hints(Settings, include_extras=True)
+    rows: list[tuple[str, str, str]] = []
+    for field in info.fields:
+        meta = next(m for m in hints[field.name].__metadata__ if isinstance(m, Meta))
+        default = {} if field.default is msgspec.NODEFAULT else field.default
+        rows.append((field.name, str(default), meta.description or ""))
+    return rows

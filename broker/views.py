@@ -1,0 +1,194 @@
+"""How a session looks to each party: the provider, the PC browser, a phone. Pure; no collected data in any of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from broker.clock import utc
+from broker.texts import Language
+from schemas.base import Record
+from sessions.consenting import is_ready
+from sessions.lifecycle import attempt_end, deadline
+from sessions.model import Phone, Profile, Session, SourceState, SourceStatus, State, Text
+from sessions.store.sessions import Opened
+
+Progress = Literal["todo", "busy", "done", "failed"]
+
+_PROGRESS: dict[SourceStatus, Progress] = {
+    SourceStatus.TODO: "todo",
+    SourceStatus.LOGIN: "busy",
+    SourceStatus.FETCHING: "busy",
+    SourceStatus.COLLECTED: "done",
+    SourceStatus.ABSENT: "done",
+    SourceStatus.SKIPPED: "done",
+    SourceStatus.FAILED: "failed",
+}
+
+
+class ProviderView(Record, frozen=True, kw_only=True):
+    """A session as its provider sees it: before consent per person and source only todo, busy, done or failed."""
+
+    id: str
+    status: State
+    profile: str
+    created_at: datetime
+    expires_at: datetime
+    deadline: datetime
+    reference: str | None = None
+    reason: str | None = None
+    persons: dict[str, dict[str, Progress]] = {}
+    consented_at: datetime | None = None
+    ended_at: datetime | None = None
+    payload_digest: str | None = None
+
+
+class SourceView(Record, frozen=True, kw_only=True):
+    """One source of one person, as the phone shows it."""
+
+    id: str
+    label: str
+    status: SourceStatus
+    required: bool
+    failure: str | None = None
+    retryable: bool = False
+    reason: str | None = None
+
+
+class PersonView(Record, frozen=True, kw_only=True):
+    """One adult's part. `here`: this person logged in on this phone."""
+
+    sources: tuple[SourceView, ...]
+    here: bool
+    consented: bool
+
+
+class PhoneView(Record, frozen=True, kw_only=True):
+    """A session as a phone sees it. Until it is linked a phone learns only who asks, and why."""
+
+    status: State
+    provider: str
+    purpose: str
+    language: Language
+    linked: bool
+    role: str
+    reason: str | None = None
+    persons: dict[str, PersonView] = {}
+    ready: bool = False
+    frozen: bool = False
+    attempt_ends_at: datetime | None = None
+    return_url: str | None = None
+    purge_receipt: str | None = None
+
+
+class JourneyView(Record, frozen=True, kw_only=True):
+    """A session as the PC page sees it: progress without any data."""
+
+    status: State
+    provider: str
+    purpose: str
+    language: Language
+    household: str
+    sources: tuple[str, ...]
+    deadline: datetime
+    reason: str | None = None
+    persons: dict[str, dict[str, Progress]] = {}
+    partner: str = "undecided"
+    return_url: str | None = None
+    purge_receipt: str | None = None
+
+
+def for_provider(opened: Opened) -> ProviderView:
+    """The provider's view."""
+    session = opened.session
+    return ProviderView(
+        id=session.id,
+        status=session.state,
+        profile=session.profile.id,
+        created_at=utc(session.created_at),
+        expires_at=utc(session.expires_at),
+        deadline=utc(deadline(session, opened.seen_at)),
+        reference=session.reference,
+        reason=session.reason,
+        persons=_progress(session),
+        consented_at=utc(session.consented_at) if session.consented_at else None,
+        ended_at=utc(session.ended_at) if session.ended_at else None,
+        payload_digest=session.payload_digest,
+    )
+
+
+def for_phone(opened: Opened, phone: Phone | None, labels: dict[str, str]) -> PhoneView:
+    """A phone's view; `phone` is None for one that still waits for its code, and after the end."""
+    session, language = opened.session, opened.session.language
+    view = PhoneView(
+        status=session.state,
+        provider=in_language(language, session.recipient.name),
+        purpose=in_language(language, session.profile.purpose),
+        language=language,
+        linked=phone is not None,
+        role=phone.role if phone else "applicant",
+        reason=session.reason,
+        return_url=session.return_url if session.ended else None,
+        purge_receipt=session.purge_receipt,
+    )
+    if phone is None or session.ended:
+        return view
+    return PhoneView(
+        **{name: getattr(view, name) for name in ("status", "provider", "purpose", "language", "linked", "role")},
+        persons={role: _person(session, role, phone, labels) for role in session.people},
+        ready=session.state is State.COLLECTING and is_ready(session),
+        frozen=session.frozen,
+        attempt_ends_at=utc(attempt_end(session, opened.seen_at)),
+    )
+
+
+def _person(session: Session, role: str, phone: Phone, labels: dict[str, str]) -> PersonView:
+    person = session.people[role]
+    return PersonView(
+        sources=tuple(_source(session.profile, s, state, labels) for s, state in person.sources.items()),
+        here=phone.id in person.phones,
+        consented=role in session.consents,
+    )
+
+
+def _source(profile: Profile, source: str, state: SourceState, labels: dict[str, str]) -> SourceView:
+    return SourceView(
+        id=source,
+        label=labels.get(source, source),
+        status=state.status,
+        required=source in profile.required,
+        failure=state.failure,
+        retryable=state.retryable,
+        reason=state.reason,
+    )
+
+
+def for_journey(opened: Opened, labels: dict[str, str]) -> JourneyView:
+    """The PC browser's view."""
+    session, language = opened.session, opened.session.language
+    return JourneyView(
+        status=session.state,
+        provider=in_language(language, session.recipient.name),
+        purpose=in_language(language, session.profile.purpose),
+        language=language,
+        household=session.household,
+        sources=tuple(labels.get(s, s) for s in session.profile.sources),
+        deadline=utc(deadline(session, opened.seen_at)),
+        reason=session.reason,
+        persons=_progress(session),
+        partner=session.partner,
+        return_url=session.return_url if session.ended else None,
+        purge_receipt=session.purge_receipt,
+    )
+
+
+def _progress(session: Session) -> dict[str, dict[str, Progress]]:
+    return {
+        role: {source: _PROGRESS[state.status] for source, state in person.sources.items()}
+        for role, person in session.people.items()
+    }
+
+
+def in_language(language: Language, text: Text) -> str:
+    """A text in one of the two languages."""
+    return text.nl if language == "nl" else text.en

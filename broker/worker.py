@@ -1,0 +1,116 @@
+"""The worker: does what waits in the outbox and what deadlines ask, woken by the store or by the clock, never polling.
+
+Any number of workers may run; work is claimed under a lease, so one that dies is followed up by another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from broker import purge
+from broker.delivery import Delivery
+from broker.parts import Parts
+from broker.telemetry import log, where
+from sessions.errors import Refused
+from sessions.store.scripts import StoreUnavailable
+from sessions.store.work import Claim
+
+CLAIM_AT_ONCE = 32
+LEASE_MARGIN_SECONDS = 15.0
+SWEEP_LEASE_SECONDS = 30.0
+LOOK_AGAIN_SECONDS = 30.0  # a wake-up can be lost; this is how late the work can then be
+STORE_PAUSE_SECONDS = 1.0
+CLOCK_DRIFT_SECONDS = 5.0
+
+
+class Worker:
+    """One worker of this process."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._delivery = Delivery(parts)
+        self._watch = parts.changes.watch("work")
+        self._stopping = False
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Work until `stop`; an outage of the store is waited out."""
+        log.info("worker.started")
+        while not self._stopping:
+            try:
+                pause = await self._round()
+            except StoreUnavailable:
+                log.warning("worker.store_unavailable")
+                await asyncio.sleep(STORE_PAUSE_SECONDS)
+                continue
+            if pause > 0:
+                await self._watch.wait(pause)
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+        log.info("worker.stopped")
+
+    def stop(self) -> None:
+        """Finish what is in hand and end."""
+        self._stopping = True
+        self._watch.wake()
+
+    async def _round(self) -> float:
+        """Take everything that is due now; answers how long nothing else will be."""
+        now = self._parts.clock()
+        if (
+            abs(await self._parts.connection.now() - now) > CLOCK_DRIFT_SECONDS
+            and not self._parts.settings.clock_offset_file
+        ):
+            log.warning("worker.clock_differs")
+            return LOOK_AGAIN_SECONDS
+        first = await self._parts.work.next_due()
+        for partition in [p for p, due in first.items() if due <= now]:
+            await self._take(partition, now)
+        later = [due for due in first.values() if due > now]
+        taken = len(later) < len(first)
+        return 0.0 if taken else min([due - now for due in later], default=LOOK_AGAIN_SECONDS)
+
+    async def _take(self, partition: int, now: float) -> None:
+        lease = self._parts.settings.webhook_timeout_seconds + LEASE_MARGIN_SECONDS
+        for claim in await self._parts.work.claim(partition, now, lease, CLAIM_AT_ONCE):
+            self._start(self._carry_out(claim))
+        for session_id in await self._parts.work.claim_deadlines(partition, now, SWEEP_LEASE_SECONDS, CLAIM_AT_ONCE):
+            self._start(purge.sweep(self._parts, session_id))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._guarded(work))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        """One piece of work must never take the worker down: its lease ends and it is tried again."""
+        try:
+            await work
+        except (Refused, StoreUnavailable) as error:
+            log.info("worker.put_off", reason=str(error))
+        except Exception as error:
+            log.error("worker.failed", where=where(error))
+
+    async def _carry_out(self, claim: Claim) -> None:
+        if claim.queued.effect.kind == "index":
+            await self._list(claim)
+        else:
+            await self._delivery.carry_out(claim)
+
+    async def _list(self, claim: Claim) -> None:
+        """Keep the provider's list of sessions up to date."""
+        queued = claim.queued
+        try:
+            opened = await self._parts.sessions.read(queued.session)
+            await self._parts.records.put_listed(opened.session, opened.version)
+        except Refused:
+            await self._parts.records.drop_listed(queued.provider, queued.session)
+        await self._parts.work.done(claim)
+
+
+async def clock_differs(parts: Parts) -> bool:
+    """Whether our clock and the store's are more than five seconds apart: then deadlines are not ours to judge."""
+    if parts.settings.clock_offset_file:
+        return False
+    return abs(await parts.connection.now() - parts.clock()) > CLOCK_DRIFT_SECONDS

@@ -1,0 +1,240 @@
+"""Sessions in the store: read, opened by a phone's request, moved by one atomic step.
+
+Every key of a session lies in its partition's slot, with the queues of that partition, so that one step can change the
+session and queue its effects. Nothing here decides what may happen: that is for the moves.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import msgspec
+
+from sessions.change import Change, Effect
+from sessions.errors import Refused
+from sessions.lifecycle import DAY, deadline
+from sessions.model import Session
+from sessions.secrets import partition_of, random_text
+from sessions.store.connection import Connection
+from sessions.store.scripts import CHANNEL, Guard, Script, Write, answer, step
+
+PROOF_MS = 300_000
+MOVE_TRIES = 200
+
+_OPEN = Script("open")
+_encoder = msgspec.msgpack.Encoder()
+_session = msgspec.msgpack.Decoder(Session)
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """A session as read: its version (raised by every step) and when a phone was last heard."""
+
+    session: Session
+    version: int
+    seen_at: float
+
+
+class Queued(msgspec.Struct, frozen=True, kw_only=True):
+    """An effect as it lies in the outbox."""
+
+    session: str
+    provider: str
+    effect: Effect
+    queued_at: float
+    version: int
+    attempts: int = 0
+    first_failure_at: float | None = None
+
+
+Decide = Callable[[Session, float], "Change | None"]
+
+
+def slot(session_id: str) -> str:
+    """The hash tag of a session's partition: everything under it lives in one slot."""
+    return "{p" + str(partition_of(session_id)) + "}"
+
+
+def key(session_id: str, kind: str) -> str:
+    """The key of one kind of thing of a session."""
+    return f"{slot(session_id)}:{kind}:{session_id}"
+
+
+def outbox_key(partition_tag: str, effect_key: str) -> str:
+    """The key of one effect in a partition's outbox."""
+    return f"{partition_tag}:effect:{effect_key}"
+
+
+class SessionStore:
+    """The only way to a session."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    async def read(self, session_id: str) -> Opened:
+        """One session. Raises Refused(unknown-session), StoreUnavailable."""
+        return _opened(await answer(self.connection.client.hmget(key(session_id, "session"), ["v", "d", "seen"])))
+
+    async def open(self, session_id: str, proof: str, now: float) -> Opened:
+        """The session a phone's request is for; `proof` is the id of its DPoP proof, good for one use.
+
+        Raises Refused: unknown-session, replayed.
+        """
+        keys = [key(session_id, "session"), f"{slot(session_id)}:proof:{proof}"]
+        fresh, *fields = await _OPEN.call(self.connection, keys, [repr(now), PROOF_MS])
+        if not fresh:
+            raise Refused("replayed")
+        return _opened(fields)
+
+    async def create(self, change: Change, now: float, mark: tuple[str, bytes] | None = None) -> bytes | None:
+        """Store a new session; `mark` (name and value) makes the creation idempotent.
+
+        Answers what an earlier creation under the same mark left, or None when this one is new.
+        """
+        session_id = change.session.id
+        guards = [Guard("absent", key(session_id, "session"))]
+        writes = _writes(change, 1, now, now)
+        if mark is not None:
+            name = f"{slot(session_id)}:idempotency:{mark[0]}"
+            guards.insert(0, Guard("absent", name))
+            writes.append(Write("SET", name, (mark[1], "PX", int(DAY * 1000))))
+        failed = await step(self.connection, self._mark(session_id), tuple(guards), tuple(writes))
+        if failed is None:
+            return None
+        return await answer(self.connection.client.get(failed.key))
+
+    async def move(self, session_id: str, decide: Decide, now: float, opened: Opened | None = None) -> Session:
+        """Let `decide` change the session; retried when somebody else changed it meanwhile.
+
+        `decide` sees the newest session and gives a Change, or None to leave it. A Change that carries a refusal is
+        stored first, then raised. Raises whatever `decide` refuses, and Refused(busy).
+        """
+        for _ in range(MOVE_TRIES):
+            current = opened or await self.read(session_id)
+            opened = None
+            change = decide(current.session, now)
+            if change is None:
+                return current.session
+            if await self.apply(change, current, now):
+                if change.refusal is not None:
+                    raise Refused(change.refusal, **change.facts)
+                return change.session
+        raise Refused("busy")
+
+    async def apply(self, change: Change, current: Opened, now: float) -> bool:
+        """Carry out a change in one step; False when the session is no longer the one it was made for."""
+        session_id = current.session.id
+        guard = Guard("field", key(session_id, "session"), "v", str(current.version))
+        if change.forget:
+            writes = _forget(current.session, current.version + 1, now)
+        else:
+            writes = _writes(change, current.version + 1, current.seen_at, now, current.session)
+        return await step(self.connection, self._mark(session_id), (guard,), tuple(writes)) is None
+
+    async def vault(self, session_id: str, names: list[str]) -> dict[str, bytes]:
+        """The ciphertexts of these vault records; what is not there is left out."""
+        if not names:
+            return {}
+        found = await answer(self.connection.client.hmget(key(session_id, "vault"), names))
+        return {name: value for name, value in zip(names, found, strict=True) if value is not None}
+
+    async def payload(self, session_id: str) -> bytes | None:
+        """The sealed payload that waits for the provider."""
+        return await answer(self.connection.client.get(key(session_id, "payload")))
+
+    async def session_of_code(self, partition: int, digest: str) -> str:
+        """The session a typed code belongs to. Raises Refused(token-invalid)."""
+        found = await answer(self.connection.client.get("{p" + str(partition) + "}:code:" + digest))
+        if found is None:
+            raise Refused("token-invalid")
+        return found.decode()
+
+    def _mark(self, session_id: str) -> str:
+        return f"{slot(session_id)}:request:{random_text(12)}"
+
+    def any_partition(self) -> int:
+        """A partition for a new session, at random."""
+        return random.randrange(self.connection.partitions)  # noqa: S311 - spreads load, guards nothing
+
+
+def _opened(fields: list[bytes | None]) -> Opened:
+    version, record, seen = fields
+    if version is None or record is None:
+        raise Refused("unknown-session")
+    return Opened(session=_session.decode(record), version=int(version), seen_at=float(seen or 0))
+
+
+def _writes(change: Change, version: int, seen_at: float, now: float, before: Session | None = None) -> list[Write]:
+    session = change.session
+    name, vault = key(session.id, "session"), key(session.id, "vault")
+    due = deadline(session, seen_at)
+    backstop = int((due + DAY) * 1000)
+    writes = [
+        Write("HSET", name, ("v", version, "d", _encoder.encode(session))),
+        Write("PEXPIREAT", name, (backstop,)),
+        Write("ZADD", f"{slot(session.id)}:deadlines", (repr(due), session.id)),
+    ]
+    if change.empty_vault or change.purge:
+        writes.append(Write("UNLINK", vault))
+    if change.vault:
+        fields = tuple(part for item in change.vault.items() for part in item)
+        writes += [Write("HSET", vault, fields), Write("PEXPIREAT", vault, (backstop,))]
+    if change.vault_drop:
+        writes.append(Write("HDEL", vault, change.vault_drop))
+    writes += _payload_writes(change, backstop) + _code_writes(change)
+    writes += _effect_writes(change, version, now, moved=before is None or before.state is not session.state)
+    writes.append(Write("PUBLISH", "", (CHANNEL, f"session {session.id}")))
+    return writes
+
+
+def _payload_writes(change: Change, backstop: int) -> list[Write]:
+    name = key(change.session.id, "payload")
+    if change.purge:
+        tag, effect = slot(change.session.id), f"data:{change.session.id}"
+        return [
+            Write("UNLINK", name),
+            Write("ZREM", f"{tag}:outbox", (effect,)),
+            Write("UNLINK", outbox_key(tag, effect)),
+        ]
+    return [Write("SET", name, (change.payload, "PXAT", backstop))] if change.payload is not None else []
+
+
+def _code_writes(change: Change) -> list[Write]:
+    tag = slot(change.session.id)
+    spent = [Write("UNLINK", f"{tag}:code:{digest}") for digest in change.spent_codes]
+    shown = [
+        Write("SET", f"{tag}:code:{digest}", (change.session.id, "PX", int(seconds * 1000)))
+        for digest, seconds in change.codes.items()
+    ]
+    return spent + shown
+
+
+def _effect_writes(change: Change, version: int, now: float, *, moved: bool) -> list[Write]:
+    session = change.session
+    effects = [e for e in change.effects if session.recipient.webhook or e.kind not in ("data", "notice")]
+    if moved:
+        effects.append(Effect(key=f"index:{session.id}", kind="index"))
+    return _queue(session, effects, version, now)
+
+
+def _queue(session: Session, effects: list[Effect], version: int, now: float) -> list[Write]:
+    tag = slot(session.id)
+    writes: list[Write] = []
+    for effect in effects:
+        queued = Queued(session=session.id, provider=session.provider, effect=effect, queued_at=now, version=version)
+        writes += [
+            Write("HSET", outbox_key(tag, effect.key), ("e", _encoder.encode(queued), "id", f"{version}")),
+            Write("ZADD", f"{tag}:outbox", (repr(now), effect.key)),
+        ]
+    if effects:
+        writes.append(Write("PUBLISH", "", (CHANNEL, f"work {partition_of(session.id)}")))
+    return writes
+
+
+def _forget(session: Session, version: int, now: float) -> list[Write]:
+    """The tombstone's time is over: nothing of the session stays, and its place in the list goes."""
+    return [
+        Write("UNLINK", key(session.id, "session")),
+        Write("ZREM", f"{slot(session.id)}:deadlines", (session.id,)),
+        *_queue(session, [Effect(key=f"index:{session.id}", kind="index", type="forget")], version, now),
+    ]

@@ -1,0 +1,109 @@
+"""Work that waits: the outbox (effects of steps) and the deadlines, claimed under a lease, partition by partition.
+
+A worker that dies loses its lease; the work is then due again. Completing needs the lease still to be one's own and the
+effect still to be the one that was carried out.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from sessions.store.connection import Connection
+from sessions.store.scripts import Guard, Script, Write, answer, step
+from sessions.store.sessions import Queued, outbox_key
+
+Queue = Literal["outbox", "deadlines"]
+
+_CLAIM = Script("claim")
+_queued = msgspec.msgpack.Decoder(Queued)
+_encoder = msgspec.msgpack.Encoder()
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """An effect in a worker's hands until `lease_until`."""
+
+    partition: int
+    queued: Queued
+    lease_until: float
+
+
+class WorkQueue:
+    """The queues of every partition."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    async def next_due(self) -> dict[int, float]:
+        """Per partition with work, when the first of it is due (seconds since the epoch)."""
+        pipe = self.connection.client.pipeline(transaction=False)
+        for partition in range(self.connection.partitions):
+            for queue in ("outbox", "deadlines"):
+                pipe.zrange(f"{_tag(partition)}:{queue}", 0, 0, withscores=True)
+        found = await answer(pipe.execute())
+        first: dict[int, float] = {}
+        for number, entries in enumerate(found):
+            for _, score in entries:
+                partition = number // 2
+                first[partition] = min(first.get(partition, score), score)
+        return first
+
+    async def claim(self, partition: int, now: float, lease_seconds: float, limit: int) -> list[Claim]:
+        """Take effects that are due; an effect that was withdrawn meanwhile is left out."""
+        tag, until = _tag(partition), now + lease_seconds
+        names = await _CLAIM.call(self.connection, [f"{tag}:outbox"], [repr(now), repr(until), limit])
+        claims: list[Claim] = []
+        for name in names:
+            stored = await answer(self.connection.client.hget(outbox_key(tag, name.decode()), "e"))
+            if stored is not None:
+                claims.append(Claim(partition=partition, queued=_queued.decode(stored), lease_until=until))
+        return claims
+
+    async def claim_deadlines(self, partition: int, now: float, lease_seconds: float, limit: int) -> list[str]:
+        """Sessions whose deadline passed; each must be moved, or given its true deadline again."""
+        keys = [f"{_tag(partition)}:deadlines"]
+        names = await _CLAIM.call(self.connection, keys, [repr(now), repr(now + lease_seconds), limit])
+        return [name.decode() for name in names]
+
+    async def put_deadline(self, session_id: str, at: float, partition: int) -> None:
+        """Nothing was due yet: the session waits again until `at`."""
+        await answer(self.connection.client.zadd(f"{_tag(partition)}:deadlines", {session_id: at}, xx=True))
+
+    async def drop_deadline(self, session_id: str, partition: int) -> None:
+        """The session is no more."""
+        await answer(self.connection.client.zrem(f"{_tag(partition)}:deadlines", session_id))
+
+    async def done(self, claim: Claim) -> bool:
+        """The effect was carried out. False when the lease was lost or a newer effect took its place."""
+        tag, name = _tag(claim.partition), claim.queued.effect.key
+        writes = (Write("ZREM", f"{tag}:outbox", (name,)), Write("UNLINK", outbox_key(tag, name)))
+        return await step(self.connection, self._mark(claim), self._mine(claim), writes) is None
+
+    async def again(self, claim: Claim, at: float, now: float) -> bool:
+        """The attempt failed: wait until `at`. False when the lease was lost or a newer effect took its place."""
+        queued = claim.queued
+        after = msgspec.structs.replace(
+            queued, attempts=queued.attempts + 1, first_failure_at=queued.first_failure_at or now
+        )
+        tag, name = _tag(claim.partition), queued.effect.key
+        writes = (
+            Write("HSET", outbox_key(tag, name), ("e", _encoder.encode(after))),
+            Write("ZADD", f"{tag}:outbox", (repr(at), name)),
+        )
+        return await step(self.connection, self._mark(claim), self._mine(claim), writes) is None
+
+    def _mine(self, claim: Claim) -> tuple[Guard, ...]:
+        tag, name = _tag(claim.partition), claim.queued.effect.key
+        return (
+            Guard("field", outbox_key(tag, name), "id", str(claim.queued.version)),
+            Guard("score", f"{tag}:outbox", name, repr(claim.lease_until)),
+        )
+
+    def _mark(self, claim: Claim) -> str:
+        queued = claim.queued
+        return f"{_tag(claim.partition)}:request:{queued.effect.key}:{queued.version}:{claim.lease_until!r}"
+
+
+def _tag(partition: int) -> str:
+    return "{p" + str(partition) + "}"
