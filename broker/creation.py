@@ -41,12 +41,13 @@ class SessionRequest(Inbound, frozen=True, kw_only=True):
     ] = None
     reference: Reference | None = None
     language: Annotated[Literal["nl", "en"], Meta(description="language of pages and receipts")] = "nl"
-    return_url: Annotated[
-        str | None, Meta(pattern=r"^https://\S{1,2000}$", description="where a citizen goes on afterwards")
-    ] = None
-    expires_in: Annotated[
-        int | None, Meta(ge=HOUR, le=12 * 7 * 24 * HOUR, description="seconds until someone must have started")
-    ] = None
+    return_url: (
+        Annotated[str, Meta(pattern=r"^https://\S{1,2000}$", description="where a citizen goes on afterwards")] | None
+    ) = None
+    expires_in: (
+        Annotated[int, Meta(ge=HOUR, le=12 * 7 * 24 * HOUR, description="seconds until someone must have started")]
+        | None
+    ) = None
 
 
 class _Mark(msgspec.Struct, frozen=True):

@@ -102,11 +102,11 @@ def _once(told: list[Told[_T]], findings: set[Finding]) -> tuple[_T, ...]:
 def _clash(thing: Relation | Address | Income | Pension | Possession | Debt, clash: Clash) -> Finding:
     """Of a thing of both adults nobody is named: it concerns both."""
     concerned = persons_of(thing)
-    adults = [role for role in ROLES if role in concerned]
+    whose = sorted(concerned & set(ROLES)) or [min(concerned)]
     return Finding(
         kind="clash",
         code=_code(clash),
-        person=adults[0] if len(adults) == 1 else None,
+        person=whose[0] if len(whose) == 1 else None,
         field=field_of(thing),
         values=clash.values,
         text=_label(thing),

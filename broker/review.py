@@ -77,7 +77,7 @@ def visible(content: Content, persons: frozenset[str]) -> Content:
         pensions=tuple(pension for pension in content.pensions if pension.person in persons),
         possessions=tuple(thing for thing in content.possessions if persons_of(thing) & persons),
         debts=tuple(debt for debt in content.debts if persons_of(debt) & persons),
-        findings=tuple(f for f in content.findings if (f.person in shown if f.person else persons)),
+        findings=tuple(f for f in content.findings if (f.person in shown if f.person else bool(persons))),
     )
 
 

@@ -63,8 +63,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 class Pair(Inbound, frozen=True, kw_only=True):
     """Redeem a QR token or a typed code. The device's key is the one that signs the DPoP proof."""
 
-    token: Annotated[str | None, msgspec.Meta(max_length=200)] = None
-    typed_code: Annotated[str | None, msgspec.Meta(max_length=40)] = None
+    token: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    typed_code: Annotated[str, msgspec.Meta(max_length=40)] | None = None
 
 
 class Paired(Record, frozen=True, kw_only=True):
@@ -93,8 +93,8 @@ class LoginCallback(Inbound, frozen=True, kw_only=True):
     """What the identity provider gave back: a code, or the error it named instead (a cancelled login)."""
 
     state: Annotated[str, msgspec.Meta(max_length=200)]
-    code: Annotated[str | None, msgspec.Meta(max_length=2000)] = None
-    error: Annotated[str | None, msgspec.Meta(max_length=100)] = None
+    code: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
+    error: Annotated[str, msgspec.Meta(max_length=100)] | None = None
 
 
 class LoginStarted(Record, frozen=True, kw_only=True):

@@ -158,6 +158,7 @@ async def connect(url: str, *, partitions: int | None = None, max_connections: i
 
 
 def _single(address: SplitResult, max_connections: int) -> Connection:
+    _query(address)  # refused here; read by redis-py
     pool = BlockingConnectionPool.from_url(
         address.geturl(), max_connections=max_connections, timeout=CONNECT_SECONDS, retry=_once(), **_options()
     )
@@ -326,13 +327,14 @@ def _tls(address: SplitResult) -> dict[str, bool]:
 
 def _query(address: SplitResult) -> dict[str, str]:
     found = dict(parse_qsl(address.query, strict_parsing=bool(address.query)))
-    if not found.keys() <= _QUERY:
-        raise ValueError("The store's address has an unknown option; known are: " + ", ".join(sorted(_QUERY)))
+    if not found.keys() <= _QUERY[address.scheme.partition("+")[2]]:
+        raise ValueError("The store's address has an option that is not known for it.")
     return found
 
 
 _SENTINEL_LOGIN = frozenset({"sentinel_username", "sentinel_password"})
-_QUERY = _SENTINEL_LOGIN | {"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}
+_TLS_FILES = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
+_QUERY = {"": _TLS_FILES | {"db"}, "cluster": _TLS_FILES, "sentinel": _TLS_FILES | _SENTINEL_LOGIN}
 _TOPOLOGIES: Mapping[str, Callable[[SplitResult, int], Connection]] = {
     "redis": _single,
     "rediss": _single,

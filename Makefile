@@ -1,0 +1,61 @@
+# The commands of this project; docs in README.md. Needs Python 3.11 or newer and make, nothing else: no root, no Docker.
+# What is said on the way goes to standard error, so that standard output is each command's own.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test check audit bench run lock
+
+help:
+	@echo "make demo     play one whole household journey, then keep serving (ONCE=1: stop after it)"
+	@echo "make test     the whole test suite"
+	@echo "make check    formatting, lint, types, import rules, dependencies"
+	@echo "make audit    known vulnerabilities in what is locked"
+	@echo "make bench    the benchmarks"
+	@echo "make run      the broker alone, on the embedded store"
+	@echo "make lock     resolve the lock files again (UPGRADE=1: to the newest versions)"
+
+demo: $(READY)
+	@$(BIN)/ophaalbrug demo $(if $(ONCE),--once)
+
+run: $(READY)
+	@$(BIN)/ophaalbrug serve
+
+test: $(READY)
+	@$(BIN)/pytest --numprocesses auto --dist loadfile --cov
+
+check: $(READY)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/basedpyright
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/deptry .
+
+audit: $(READY)
+	@$(BIN)/python .ci/audit.py requirements.lock
+
+bench: $(READY)
+	@$(BIN)/python bench/run.py
+
+lock: $(READY)
+	@$(LOCK) $(if $(UPGRADE),--upgrade) --all-extras pyproject.toml --output-file requirements.lock
+	@$(LOCK) $(if $(UPGRADE),--upgrade) --all-extras --group dev pyproject.toml --output-file requirements-dev.lock
+	@echo hatchling | $(LOCK) --constraints requirements-dev.lock - --output-file requirements-build.lock
+
+# Set up once, and again only when what is locked or declared has changed. The stamp is written last.
+$(READY): requirements-dev.lock pyproject.toml | $(BIN)/python
+	@echo "Installing what requirements-dev.lock names into .venv (about a minute the first time) ..." >&2
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.lock >&2
+	@$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable . >&2
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+		|| { echo "This Python cannot make a virtual environment: install python3-venv (apt install python3-venv)." >&2; exit 1; }
+	@$(PYTHON) -m venv .venv >&2

@@ -1,0 +1,190 @@
+"""Two adults whom the registers do not simply join: living together unmarried, and a partner abroad without BSN."""
+
+from __future__ import annotations
+
+from sandbox.personas.facts import (
+    FRANCE,
+    Account,
+    Address,
+    Age,
+    Assessment,
+    ForeignAddress,
+    Home,
+    Household,
+    Job,
+    Mortgage,
+    Person,
+    Scheme,
+    SurvivorPension,
+    Union,
+    WozValue,
+    aow,
+)
+
+COHABITING = Household(
+    key="cohabiting",
+    title_nl="Samenwonend zonder huwelijk: geen partner in de BRP, wel samen een woning",
+    title_en="Living together unmarried: no partner in the BRP, yet a home in common",
+    address=Address(
+        street="Roerdompkade",
+        number=8,
+        postcode="9999EF",
+        object_id="9901010000030008",
+        designation_id="9901200000030008",
+        since="2021-11-01",
+    ),
+    applicant=Person(
+        bsn="999207994",
+        user="cohabiting",
+        given_names="Gijs",
+        prefix="van der",
+        surname="Turfgraverstra",
+        gender="M",
+        born="1990-01-05",
+        jobs=(
+            Job(
+                employer="Zandbak Vervoer",
+                payroll_number="723129210L02",
+                since="2018-03-01",
+                first_period="2025-11-01",
+                periods=12,
+                wage=357_219,
+                withheld=74_128,
+                hours=160,
+            ),
+        ),
+        assessments=(Assessment(year=2025, status="Definitief vastgesteld", filed_on="2026-04-11", box1=4_289_316),),
+        schemes=(
+            Scheme(
+                provider="Zandbak Pensioenfonds Vervoer",
+                number="ZPV-81534402",
+                start=Age(years=67),
+                reachable=11_230,
+                accrued=3_918,
+            ),
+        ),
+        survivors=(
+            SurvivorPension(
+                beneficiary="partner",
+                provider="Zandbak Pensioenfonds Vervoer",
+                number="ZPV-81534402",
+                insured=7_860,
+                accrued=2_742,
+                insured_after=7_860,
+                accrued_after=2_742,
+            ),
+        ),
+        state_pension=aow(0.36, start=Age(years=67, months=9)),
+    ),
+    partner=Person(
+        bsn="999226848",
+        user="cohabiting-partner",
+        given_names="Hilde",
+        surname="Klaproosveldt",
+        gender="V",
+        born="1991-09-17",
+        jobs=(
+            Job(
+                employer="Zandbak Ziekenhuis",
+                payroll_number="715412415L05",
+                since="2016-05-01",
+                first_period="2025-11-01",
+                periods=12,
+                wage=342_875,
+                withheld=69_431,
+                hours=138,
+            ),
+        ),
+        assessments=(Assessment(year=2025, status="Definitief vastgesteld", filed_on="2026-04-11", box1=4_121_768),),
+        schemes=(
+            Scheme(
+                provider="Zandbak Pensioenfonds Zorg",
+                number="ZPZ-35720918",
+                start=Age(years=67),
+                reachable=10_466,
+                accrued=4_051,
+            ),
+        ),
+        state_pension=aow(0.34, start=Age(years=67, months=9)),
+    ),
+    home=Home(
+        owners=("applicant", "partner"),
+        woz_id="990100030008",
+        building_id="9901100000030008",
+        cadastral_id="99010003000008",
+        designation="Zandstad C 112 A7",
+        area_m2=0,
+        values=(WozValue(year=2025, euro=312_846), WozValue(year=2024, euro=301_528)),
+        price_euro=298_000,
+        bought_in=2021,
+        mortgage=Mortgage(
+            identifier="9901000000430008",
+            lender="Zandbak Hypotheken N.V.",
+            registered_euro=290_000,
+            balance_start=27_346_918,
+            balance_end=26_793_154,
+            interest=481_723,
+        ),
+    ),
+    accounts=(
+        Account(owners=("applicant",), name="NL04ZAND4031317971", balance=1_365_274),
+        Account(owners=("partner",), name="NL45ZAND8984827970", balance=1_527_943),
+    ),
+)
+
+FOREIGN_PARTNER = Household(
+    key="foreign-partner",
+    title_nl="Partner in het buitenland zonder BSN; onbekende en onvolledige data",
+    title_en="Partner abroad without BSN; unknown and partial dates",
+    address=Address(
+        street="Bontbekplevierlaan",
+        number=29,
+        postcode="9999RS",
+        object_id="9901010000080029",
+        designation_id="9901200000080029",
+        since="2020",
+    ),
+    applicant=Person(
+        bsn="999388162",
+        user="foreign-partner",
+        given_names="Quinten",
+        surname="Grensovergange",
+        gender="M",
+        born="1975",
+        birth_place="Thann",
+        birth_country=FRANCE,
+        nationality=FRANCE,
+        abroad=ForeignAddress(lines=("12 Rue des Coquillagesvides", "68800 Thann"), country=FRANCE, since="2026-03"),
+        jobs=(
+            Job(
+                employer="Zandbak Exporthuis",
+                payroll_number="788889556L05",
+                since="2020-02-01",
+                first_period="2025-11-01",
+                periods=12,
+                wage=402_716,
+                withheld=91_640,
+                hours=156,
+            ),
+        ),
+        assessments=(Assessment(year=2025, status="Bezwaar lopend", filed_on="2026-05-02", box1=4_836_927),),
+        schemes=(
+            Scheme(
+                provider="Zandbak Pensioenfonds Export",
+                number="ZPX-90514427",
+                start=Age(years=67),
+                reachable=8_802,
+                accrued=2_934,
+            ),
+        ),
+        state_pension=aow(0.12),
+    ),
+    partner=Person(
+        given_names="Rosalie", surname="Beauchampierre", gender="V", born="", birth_place="Thann", birth_country=FRANCE
+    ),
+    union=Union(kind="marriage", since="2008", place="Thann", country=FRANCE),
+    accounts=(
+        Account(owners=("applicant",), name="FR5199999999990012345678901", balance=1_638_295, country=FRANCE),
+        Account(owners=("applicant",), name="NL12ZAND8064613232", balance=1_291_847),
+    ),
+)

@@ -1,0 +1,65 @@
+"""What the pretend world is set up with and what it remembers while it runs: settings, broken sources, the inbox.
+
+Everything is in memory and gone with the process. Serves nothing itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any, get_args
+
+import msgspec
+
+from sandbox.personas.facts import Fault, Source
+
+SOURCES: tuple[Source, ...] = get_args(Source)
+API_KEYS: dict[Source, str] = {source: f"sandbox-key-{source}" for source in SOURCES}
+
+
+class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the world is set up. Without `base_url` the runner fills in the address it listens on.
+
+    `client_jwks` is the public JWKS of the one OIDC client: a signing key (`use: sig`) for its assertions and an RSA
+    key (`use: enc`) its userinfo is encrypted to. `clock` gives seconds since the epoch.
+    """
+
+    base_url: str = ""
+    client_id: str = "ophaalbrug"
+    client_jwks: Mapping[str, Any]
+    redirect_uris: tuple[str, ...]
+    api_keys: Mapping[Source, str] = msgspec.field(default_factory=API_KEYS.copy)
+    slow_seconds: float = 2.0
+    huge_bytes: int = 20_000_000
+    clock: Callable[[], float] = time.time
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """A text message as it lies in the inbox of a persona; `at` is seconds since the epoch."""
+
+    to: str
+    text: str
+    code: str
+    at: float
+
+
+class World:
+    """One running world: its settings, which sources are broken by hand, and the latest messages sent."""
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        self.settings = settings
+        self.switches: dict[Source, Fault] = {}
+        self.inbox: list[Message] = []
+
+    def now(self) -> float:
+        """Seconds since the epoch, by the clock of the settings."""
+        return self.settings.clock()
+
+    def today(self) -> date:
+        """The date in UTC, by the same clock."""
+        return datetime.fromtimestamp(self.now(), UTC).date()
+
+    def deliver(self, message: Message) -> None:
+        """Put a message in the inbox, which keeps the last hundred."""
+        self.inbox = [*self.inbox[-99:], message]
