@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -29,7 +28,6 @@ from schemas.payload import Content
 
 Role = Literal["applicant", "partner"]
 BASE = "/phone/v1"
-_IN_HEADER = frozenset({"typ", "alg", "jwk"})
 _T = TypeVar("_T")
 
 
@@ -147,13 +145,11 @@ def proof(
 ) -> str:
     """A DPoP proof for one request: an ES256 JWT that carries the public key (RFC 9449 section 4.2).
 
-    `url` is without query and fragment, `now` in seconds since the epoch. `overrides` replaces claims or, for `typ`,
-    `alg` and `jwk`, header members, and leaves out those set to None: for tests that send wrong proofs.
+    `url` is without query and fragment, `now` in seconds since the epoch. `overrides` is for tests that send wrong
+    proofs: it replaces claims (None leaves one out), or `typ` and `jwk` in the header.
     """
-    facts: dict[str, object] = {
-        "typ": "dpop+jwt",
-        "alg": "ES256",
-        "jwk": json.loads(ECAlgorithm.to_jwk(key.public_key())),
+    header: dict[str, object] = {"typ": "dpop+jwt", "jwk": ECAlgorithm.to_jwk(key.public_key(), as_dict=True)}
+    claims: dict[str, object] = {
         "jti": secrets.token_urlsafe(16),
         "htm": method,
         "htu": url,
@@ -161,11 +157,9 @@ def proof(
         "nonce": nonce or None,
         "ath": _digest(token) if token else None,
     }
-    facts.update(overrides or {})
-    kept = {name: value for name, value in facts.items() if value is not None}
-    header = {name: value for name, value in kept.items() if name in _IN_HEADER}
-    claims = {name: value for name, value in kept.items() if name not in _IN_HEADER}
-    return jwt.encode(claims, key, "ES256", header)
+    for name, value in (overrides or {}).items():
+        (header if name in header else claims)[name] = value
+    return jwt.encode({name: value for name, value in claims.items() if value is not None}, key, "ES256", header)
 
 
 def _digest(token: str) -> str:
@@ -308,7 +302,6 @@ class Phone:
         self._nonce = fresh
         if answer.status != 401 or (await refusal(answer)).code != "use-dpop-nonce":
             return answer
-        await answer.release()
         return await self._send_once(method, path, body, timeout, overrides)
 
     async def _send_once(

@@ -158,7 +158,9 @@ async def connect(url: str, *, partitions: int | None = None, max_connections: i
 
 
 def _single(address: SplitResult, max_connections: int) -> Connection:
-    _query(address)  # refused here; read by redis-py
+    _query(address)
+    if address.scheme != "unix":
+        _hosts(address, 6379)  # redis-py reads it all again, but its errors may quote a password
     pool = BlockingConnectionPool.from_url(
         address.geturl(), max_connections=max_connections, timeout=CONNECT_SECONDS, retry=_once(), **_options()
     )

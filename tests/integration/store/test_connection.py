@@ -339,6 +339,7 @@ async def test_closing_ends_the_loop_of_who_listens(single_store: Store) -> None
     [
         "http://127.0.0.1",
         "redis://:secret@127.0.0.1:1?protocol=3",
+        "redis://:secret/unquoted@127.0.0.1:1",
         "redis+cluster://:secret@",
         "redis+cluster://:secret@127.0.0.1:port",
         "redis+cluster://:secret@127.0.0.1:1/2",

@@ -1,0 +1,215 @@
+"""The stage: a broker as real processes, with the pretend world and a provider's back office beside it.
+
+Owns keys, settings files, ports and processes of a run, all in one folder. Used by the demo, the tests and the bench.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+from jwcrypto.jwk import JWK
+
+from sandbox import app
+from sandbox.backoffice import BackOffice
+from sandbox.world import API_KEYS, SandboxSettings
+
+READY_SECONDS = 30.0
+STOP_SECONDS = 20.0
+
+
+class Stage(msgspec.Struct, kw_only=True):
+    """What runs: addresses, the back office, and the broker's processes by name (`serve`, `worker`)."""
+
+    folder: Path
+    broker_url: str
+    world_url: str
+    backoffice: BackOffice
+    http: aiohttp.ClientSession
+    environment: dict[str, str]
+    processes: dict[str, asyncio.subprocess.Process]
+
+    @property
+    def socket(self) -> Path:
+        """The embedded store's socket."""
+        return self.folder / "data" / "store.sock"
+
+    async def start(self, name: str, *arguments: str) -> None:
+        """Start one of the broker's processes; its log is `logs/<name>.log`."""
+        logs = self.folder / "logs"
+        logs.mkdir(exist_ok=True)
+        with (logs / f"{name}.log").open("ab") as log:
+            self.processes[name] = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "broker.cli",
+                *arguments,
+                stdout=log,
+                stderr=log,
+                env=self.environment,
+                start_new_session=True,
+            )
+
+    async def stop(self, name: str) -> None:
+        """Stop one process as an operator would; killed when it does not listen."""
+        process = self.processes.pop(name, None)
+        if process is None or process.returncode is not None:
+            return
+        process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    async def command(self, *arguments: str) -> str:
+        """Run the command line once and give what it prints. Raises RuntimeError with its error."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "broker.cli",
+            *arguments,
+            env=self.environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, error = await process.communicate()
+        if process.returncode:
+            raise RuntimeError(error.decode())
+        return out.decode()
+
+    async def ready(self) -> None:
+        """Wait until the broker can serve. Raises RuntimeError with the end of its log."""
+        for _ in range(int(READY_SECONDS / 0.05)):
+            serving = self.processes["serve"]
+            if serving.returncode is not None:
+                break
+            try:
+                async with self.http.get(f"{self.broker_url}/readyz") as answer:
+                    if answer.status == 200:
+                        return
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(0.05)
+        log = (self.folder / "logs" / "serve.log").read_text(encoding="utf-8", errors="replace")
+        raise RuntimeError(f"the broker does not get ready:\n{log[-2000:]}")
+
+
+@asynccontextmanager
+async def running(
+    folder: Path,
+    *,
+    ports: tuple[int, int, int] = (0, 0, 0),
+    settings: Mapping[str, str] | None = None,
+    slow_seconds: float = 2.0,
+    worker_apart: bool = True,
+) -> AsyncGenerator[Stage]:
+    """Everything up and the provider registered; everything down afterwards.
+
+    `ports`: of the broker, the world and the back office; 0 takes a free one. `settings` are environment variables added to the broker's.
+    """
+    broker_port, world_port, office_port = (port or free_port() for port in ports)
+    broker_url, world_url = f"http://127.0.0.1:{broker_port}", f"http://127.0.0.1:{world_port}"
+    client_keys = _login_keys(folder)
+    world = SandboxSettings(
+        client_jwks=client_keys, redirect_uris=(f"{broker_url}/phone/terug",), slow_seconds=slow_seconds
+    )
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        await stack.enter_async_context(app.running(world, port=world_port))
+        backoffice = BackOffice(broker_url, http)
+        await stack.enter_async_context(backoffice.receiving(port=office_port))
+        stage = Stage(
+            folder=folder,
+            broker_url=broker_url,
+            world_url=world_url,
+            backoffice=backoffice,
+            http=http,
+            environment=_environment(folder, _settings(folder, broker_port, world_url, settings or {})),
+            processes={},
+        )
+        stack.push_async_callback(_down, stage)
+        await _up(stage, worker_apart=worker_apart)
+        yield stage
+
+
+async def _up(stage: Stage, *, worker_apart: bool) -> None:
+    await stage.start("serve", "serve", *(["--no-worker"] if worker_apart else []))
+    await stage.ready()
+    provider = stage.folder / "provider.toml"
+    provider.write_text(stage.backoffice.provider_file(), encoding="utf-8")
+    await stage.command("provider", "add", str(provider))
+    if worker_apart:
+        await stage.start("worker", "worker")
+
+
+async def _down(stage: Stage) -> None:
+    """The worker first, then the service, which owns the store."""
+    for name in sorted(stage.processes, reverse=True):
+        await stage.stop(name)
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+def _login_keys(folder: Path) -> dict[str, Any]:
+    """The broker's keys at the identity provider: PEM files for the broker, public JWKs for the provider."""
+    public: list[dict[str, Any]] = []
+    for use in ("sig", "enc"):
+        key = JWK.generate(kty="RSA", size=2048)
+        path = folder / f"login-{use}.pem"
+        path.write_bytes(key.export_to_pem(private_key=True, password=None))
+        path.chmod(0o600)
+        jwk: dict[str, Any] = key.export_public(as_dict=True)
+        public.append({**jwk, "kid": key.thumbprint(), "use": use, "alg": "PS256" if use == "sig" else "RSA-OAEP"})
+    return {"keys": public}
+
+
+def _settings(folder: Path, port: int, world: str, more: Mapping[str, str]) -> dict[str, str]:
+    """The broker's settings as environment variables: this world's sources, and its identity provider."""
+    registers = {
+        name: {"base_url": f"{world}/{name}", "api_key": API_KEYS[name]} for name in ("brp", "woz", "brk", "rdw")
+    }
+    connectors = {
+        "mijnoverheid": registers,
+        "uwv": {"incomes_url": f"{world}/uwv", "benefits_url": f"{world}/uwv", "api_key": API_KEYS["uwv"]},
+        "belastingdienst": {"url": f"{world}/belastingdienst/graphql", "api_key": API_KEYS["belastingdienst"]},
+        "mijnpensioenoverzicht": {"base_url": f"{world}/mpo", "api_key": API_KEYS["mpo"]},
+    }
+    login = {
+        "issuer": f"{world}/digid",
+        "client_id": "ophaalbrug",
+        "redirect_uri": f"http://127.0.0.1:{port}/phone/terug",
+        "key_file": str(folder / "login-sig.pem"),
+        "decryption_key_file": str(folder / "login-enc.pem"),
+        "sms_scope": "sms",
+    }
+    return {
+        "OPHAALBRUG_BASE_URL": f"http://127.0.0.1:{port}",
+        "OPHAALBRUG_PORT": str(port),
+        "OPHAALBRUG_DATA_DIR": str(folder / "data"),
+        "OPHAALBRUG_SANDBOX": "true",
+        "OPHAALBRUG_LOGIN": msgspec.json.encode(login).decode(),
+        "OPHAALBRUG_CONNECTORS": msgspec.json.encode(connectors).decode(),
+        **more,
+    }
+
+
+def _environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("OPHAALBRUG_")}
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)
+    return {**kept, "OPHAALBRUG_SETTINGS": str(folder / "none.toml"), "TMPDIR": str(temporary), **settings}
