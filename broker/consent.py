@@ -21,7 +21,7 @@ from broker.sealing import seal
 from broker.telemetry import log, session_ref, sessions_total
 from broker.texts import Language, consent, text_digest
 from connectors.contract import Subject
-from schemas.base import Record
+from schemas.base import View
 from schemas.consent import ConsentReceipt, ConsentRecipient, SignedConsent
 from schemas.payload import Content, Payload
 from schemas.records import Finding, SourceRecords
@@ -39,7 +39,7 @@ RECEIPT_TYPE = "ophaalbrug-consent-receipt+jws"
 MAX_REMARKS = 50
 
 
-class ConsentText(Record, frozen=True, kw_only=True):
+class ConsentText(View, frozen=True, kw_only=True):
     """What one adult is asked to agree to, word for word, and its digest."""
 
     person: Role
@@ -48,7 +48,7 @@ class ConsentText(Record, frozen=True, kw_only=True):
     given: bool = False
 
 
-class Review(Record, frozen=True, kw_only=True):
+class Review(View, frozen=True, kw_only=True):
     """What a phone shows under Bekijken: what its persons may see, counts of the rest, and what to consent to."""
 
     digest: str

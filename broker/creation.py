@@ -27,7 +27,7 @@ from sessions.store.sessions import Opened
 HOUR = 3600
 LINK_CHARACTERS = 22  # 132 bits of HMAC
 Reference = Annotated[
-    str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="the provider's own reference; never a BSN")
+    str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$(?!\n)", description="the provider's own reference; never a BSN")
 ]
 IdempotencyKey = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,255}$")]
 
@@ -42,7 +42,8 @@ class SessionRequest(Inbound, frozen=True, kw_only=True):
     reference: Reference | None = None
     language: Annotated[Literal["nl", "en"], Meta(description="language of pages and receipts")] = "nl"
     return_url: (
-        Annotated[str, Meta(pattern=r"^https://\S{1,2000}$", description="where a citizen goes on afterwards")] | None
+        Annotated[str, Meta(pattern=r"^https://\S{1,2000}$(?!\n)", description="where a citizen goes on afterwards")]
+        | None
     ) = None
     expires_in: (
         Annotated[int, Meta(ge=HOUR, le=12 * 7 * 24 * HOUR, description="seconds until someone must have started")]

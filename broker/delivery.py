@@ -66,7 +66,7 @@ def signature_headers(keys: Keys, webhook: Webhook, event_id: str, timestamp: in
 def verdict(answer: Answer | None) -> Verdict:
     """What a receiver's answer means: any 2xx accepts, 410 says never again, anything else (or none) is tried again."""
     if answer is None:
-        return "throttled"
+        return "again"
     if 200 <= answer.status < 300:
         return "accepted"
     if answer.status == 410:
@@ -79,16 +79,17 @@ def next_wait(
 ) -> float:
     """Seconds until the next attempt, after `attempts` that failed before this one.
 
-    A receiver's Retry-After is honoured between once and twice our own wait; a throttled receiver gets at least a
-    minute (never more than our own wait where the schedule is shorter in tests); `chance` in [0, 1) spreads by 10 %.
+    `chance` in [0, 1) takes off up to 10 %, never adds: the last attempt must come before the delivery deadline. A
+    receiver's Retry-After is honoured up to twice our own wait; a throttled receiver is left alone for at least a
+    minute (or the longest wait of the schedule, if that is shorter).
     """
     base = schedule[min(attempts, len(schedule) - 1)]
-    wait = base
+    wait = base * (1 - JITTER * chance)
     if retry_after is not None:
-        wait = min(max(base, retry_after), 2 * base)
-    elif outcome == "throttled" and schedule == SCHEDULE_SECONDS:
-        wait = max(base, PENALTY_SECONDS)
-    return wait * (1 + JITTER * chance)
+        return max(wait, min(retry_after, 2 * base))
+    if outcome == "throttled":
+        return max(wait, min(PENALTY_SECONDS, max(schedule)))
+    return wait
 
 
 def retry_after(answer: Answer | None, now: float) -> float | None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
+from msgspec import Meta
 
 from broker.errors import Problem
 from sessions.secrets import Keyring, same
@@ -23,13 +24,17 @@ NONCE_SECONDS = 300.0
 MAX_PROOF_CHARACTERS = 2000
 
 
-class PublicKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A phone's public key as a JWK: P-256 only."""
+Coordinate = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$", max_length=43)]  # 32 bytes as base64url
+
+
+class PublicKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A phone's public key as a JWK: P-256 only, and never with its private part (RFC 9449 section 4.3, check 7)."""
 
     kty: Literal["EC"]
     crv: Literal["P-256"]
-    x: str
-    y: str
+    x: Coordinate
+    y: Coordinate
+    d: None = None
 
 
 class _Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +103,7 @@ def _parsed(proof: str) -> tuple[_Header, _Claims]:
     try:
         head = proof.split(".", 1)[0]
         header = _header.decode(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
-        key = ECKey.import_key(msgspec.structs.asdict(header.jwk))
+        key = ECKey.import_key(msgspec.to_builtins(header.jwk))
         verified = jws.deserialize_compact(proof, key, algorithms=["ES256"])
         return header, _claims.decode(verified.payload)
     except (JoseError, msgspec.MsgspecError, ValueError, TypeError):

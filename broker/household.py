@@ -140,7 +140,8 @@ def _persons(people: Mapping[str, list[Told[Person]]], findings: set[Finding]) -
         persons.append(person)
         for clash in clashes:
             field = _ATTRIBUTES.get(clash.attribute, "person.birth")
-            findings.add(Finding(kind="clash", code=_code(clash), person=id_, field=field, values=clash.values))
+            values = clash.values if clash.attribute != "bsn" else ()  # a BSN stands in its own place, nowhere else
+            findings.add(Finding(kind="clash", code=_code(clash), person=id_, field=field, values=values))
     return tuple(persons)
 
 

@@ -7,15 +7,18 @@ A store made with other keys is refused, because nothing in it could be opened a
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jws
-from joserfc.jwk import ECKey, KeySet, RSAKey
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 
 from broker.settings import Settings, SettingsError
 from sessions.secrets import Keyring
@@ -49,17 +52,10 @@ class Keys:
 
     def jwks(self) -> dict[str, Any]:
         """The public halves, as served at /.well-known/jwks.json."""
-        public = KeySet([self.es256, self.ps256]).as_dict(private=False)
-        webhook = {
-            "kty": "OKP",
-            "crv": "Ed25519",
-            "x": base64.urlsafe_b64encode(self.webhook.public_key().public_bytes_raw()).rstrip(b"=").decode(),
-            "alg": "Ed25519",
-        }
-        keys: list[dict[str, Any]] = [{**key, "use": "sig"} for key in [*public["keys"], webhook]]
-        for key, algorithm in zip(keys, ("ES256", "PS256", "Ed25519"), strict=True):
-            key["alg"] = algorithm
-        return {"keys": keys}
+        webhook = OKPKey.import_key(self.webhook.public_key())
+        public = KeySet([self.es256, self.ps256, webhook]).as_dict(private=False)["keys"]
+        algorithms = ("ES256", "PS256", "Ed25519")
+        return {"keys": [{**k, "use": "sig", "alg": alg} for k, alg in zip(public, algorithms, strict=True)]}
 
     def webhook_public(self) -> str:
         """The public webhook key as Standard Webhooks writes it: `whpk_` and base64."""
@@ -79,7 +75,7 @@ def make(secret: bytes | None = None) -> KeyFile:
 def load(settings: Settings) -> Keys:
     """The keys named by the settings; in development a file in `data_dir` that is made at the first start.
 
-    Raises SettingsError when production names no readable file.
+    Raises SettingsError when production names a file that is not there, or the keys cannot be used.
     """
     path = Path(settings.keys_file) if settings.keys_file else settings.data_dir / "keys.json"
     if not path.exists():
@@ -88,9 +84,9 @@ def load(settings: Settings) -> Keys:
         _write(path, make(settings.secret.encode() or None))
     try:
         file = msgspec.json.decode(path.read_bytes(), type=KeyFile)
-    except (msgspec.MsgspecError, OSError):
-        raise SettingsError(f"keys file {path} cannot be read") from None
-    return Keys(_with_secret(file, settings.secret))
+        return Keys(_with_secret(file, settings.secret))
+    except (JoseError, ValueError, OSError):  # no word of theirs: it could hold a piece of a key
+        raise SettingsError(f"keys file {path} (with secret) cannot be used") from None
 
 
 def _with_secret(file: KeyFile, secret: str) -> KeyFile:
@@ -102,12 +98,8 @@ def _with_secret(file: KeyFile, secret: str) -> KeyFile:
 def _write(path: Path, file: KeyFile) -> None:
     """Write for the owner only, and whole or not at all: two processes may start at the same moment."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_suffix(f".{os.getpid()}")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
+    with tempfile.NamedTemporaryFile(dir=path.parent) as handle:  # made with mode 0600
         handle.write(msgspec.json.encode(file))
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        pass
-    finally:
-        temporary.unlink()
+        handle.flush()
+        with contextlib.suppress(FileExistsError):
+            os.link(handle.name, path)

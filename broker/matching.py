@@ -77,6 +77,11 @@ def plain(text: str | None) -> str:
     return "".join(c for c in (text or "").casefold() if c.isalnum())
 
 
+def known(*parts: Hashable) -> Key:
+    """A key of which every part is known, or no key."""
+    return None if None in parts or "" in parts else parts
+
+
 def field_of(thing: Thing) -> Field:
     """The field of a profile that lets this kind of record through."""
     match thing:
@@ -107,7 +112,7 @@ def grouped(items: Iterable[_T], identify: Callable[[_T], Identity]) -> list[lis
     """The items, those about the same thing together. Every item is in one group; their order has no influence.
 
     Level by level, strongest first, groups with the same key become one, unless together they would hold two different
-    keys of a stronger level: what fits more than one thing is left by itself.
+    identifiers of a stronger level: what fits more than one thing is left by itself.
     """
     groups = [[item] for item in items]
     identities = {id(item): identify(item) for group in groups for item in group}
@@ -118,11 +123,11 @@ def grouped(items: Iterable[_T], identify: Callable[[_T], Identity]) -> list[lis
 
     def compatible(together: Sequence[Sequence[_T]], depth: int) -> bool:
         union = [item for group in together for item in group]
-        if any(len(keys(union, stronger)) > 1 for stronger in range(depth)):
+        identifiers = len(identities[id(union[0])].certain)
+        if any(len(keys(union, stronger)) > 1 for stronger in range(min(depth, identifiers))):
             return False
-        certain = depth < len(identities[id(union[0])].certain)
         answers = [answer for group in together for answer in {item.answer for item in group}]
-        return certain or len(answers) == len(set(answers))
+        return depth < identifiers or len(answers) == len(set(answers))
 
     for depth in range(max((len(_keys(identity)) for identity in identities.values()), default=0)):
         groups = list(_joined(groups, depth, keys, compatible))
@@ -163,74 +168,69 @@ def identity(thing: Thing) -> Identity:
         case RealEstate():
             return _real_estate(thing)
         case Vehicle(plate=plate):
-            return Identity(certain=(_known("vehicle", plain(plate)),))
+            return Identity(certain=(known("vehicle", plain(plate)),))
         case Balance():
             return Identity(certain=(_account(thing),))
         case Debt():
             number, creditor = plain(thing.identifier), plain(thing.creditor)
-            return Identity(certain=(_known(thing.type, number, creditor), _known(thing.type, number)))
+            return Identity(certain=(known(thing.type, number, creditor), known(thing.type, number)))
         case Employment() | Benefit() | Assessment() | Allowance():
             return _income(thing)
         case _:
             return _pension(thing)
 
 
-def _known(*parts: Hashable) -> Key:
-    """A key of which every part is known, or no key."""
-    return None if None in parts or "" in parts else parts
-
-
 def _relation(relation: Relation) -> Identity:
     """Who has been married to the same person twice has two relations with them, told apart by when they began."""
     bond = (relation.kind, relation.person, relation.of)
     begun = relation.since if relation.kind == "ex-partner" else None
-    return Identity(certain=(_known(*bond, begun),), likely=(bond,))
+    return Identity(certain=(known(*bond, begun),), likely=(bond,))
 
 
 def _address(address: Address) -> Identity:
     lines = plain("".join(address.lines))
     if address.kind in ("foreign", "location"):
-        place = _known(address.kind, lines) and (address.kind, lines, plain(address.country), address.municipality)
+        place = known(address.kind, lines) and (address.kind, lines, plain(address.country), address.municipality)
         return Identity(likely=(place,))
     return Identity(
-        certain=(_known(address.kind, address.object_id),),
-        likely=(_known(address.kind, _postal(address)),),
+        certain=(known(address.kind, address.object_id),),
+        likely=(known(address.kind, _postal(address)),),
     )
 
 
 def _postal(at: Address | RealEstate) -> Key:
-    known = _known(plain(at.postcode), at.number)
-    return known and (known, plain(at.letter), plain(at.addition))
+    number = known(plain(at.postcode), at.number)
+    return number and (number, plain(at.letter), plain(at.addition))
 
 
 def _real_estate(estate: RealEstate) -> Identity:
     """The parcel before the WOZ object and the building: a home and its garage share an address, never a parcel."""
     return Identity(
         certain=(
-            _known("parcel", estate.cadastral_id),
-            _known("designation", plain(estate.cadastral_designation)),
-            _known("woz", estate.woz_id),
-            _known("building", estate.object_id),
+            known("parcel", estate.cadastral_id),
+            known("designation", plain(estate.cadastral_designation)),
+            known("woz", estate.woz_id),
+            known("building", estate.object_id),
         ),
-        likely=(_known("address", _postal(estate)),),
+        likely=(known("address", _postal(estate)),),
     )
 
 
 def _account(balance: Balance) -> Key:
     """Only a bank account has a number of its own: for securities and crypto the number names what is held."""
-    return _known("account", plain(balance.identifier)) if balance.type == "bank" else None
+    return known("account", plain(balance.identifier)) if balance.type == "bank" else None
 
 
 def _income(income: Income) -> Identity:
     match income:
         case Employment() | Benefit():
-            contract = _known(field_of(income), income.person, income.payroll_number, income.number)
+            contract = known(field_of(income), income.person, income.payroll_number, income.number)
             return Identity(likely=(contract,))
         case Assessment():
-            number = _known("assessment", income.person, income.identifier)
+            number = known("assessment", income.person, income.identifier)
             return Identity(certain=(number,), likely=(("assessment", income.person, income.year),))
         case Allowance():
-            span = _known(income.person, income.allowance, income.start, income.provisional)
+            span = known(income.person, income.allowance, income.start, income.provisional)
             return Identity(likely=(span,))
 
 

@@ -7,13 +7,13 @@ a registered partner who does not take part is a third person.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
-from broker.matching import Answer, Identity, Told, grouped, persons_of, plain
+from broker.matching import Answer, Identity, Told, grouped, known, persons_of, plain
 from schemas.household import Address, Name, Person, Relation
 from schemas.income import Income
 from schemas.pension import Pension
@@ -103,13 +103,12 @@ def directed(relation: Relation) -> Relation:
 
 def _mentions(answer: Answer, records: SourceRecords, bsn: str | None) -> Iterator[_Mention]:
     """Everybody in an answer, also who is only referred to."""
-    families = {relation.person: relation.kind for relation in records.relations}
     told: dict[str, list[Person]] = {id_: [] for id_ in _referred(records)}
     for person in records.persons:
         told.setdefault(person.id, []).append(replace(person, bsn=bsn or person.bsn) if person.id == SELF else person)
     for id_, persons in told.items():
-        family = SELF if id_ == SELF else families.get(id_, _parts(id_)[0])
-        yield _Mention(answer, id_, family, tuple(persons) or (Person(id=id_),))
+        family = SELF if id_ == SELF else _first({r.kind for r in records.relations if r.person == id_}, _parts(id_)[0])
+        yield _Mention(answer, id_, family, tuple(sorted(persons, key=msgspec.json.encode)) or (Person(id=id_),))
 
 
 def _referred(records: SourceRecords) -> set[str]:
@@ -128,19 +127,19 @@ def _referred(records: SourceRecords) -> set[str]:
 def _identity(mention: _Mention) -> Identity:
     """By BSN; else by birth date and full name, and for partners by birth date and surname.
 
-    Only someone's partner is known by a surname: brothers and sisters share theirs, and twins the day as well.
+    Only someone's partner is known by a surname: brothers and sisters share theirs, and twins the day as well. Without
+    a whole birth date, two sources that name a partner of the same adult in full mean the same one.
     """
-    name = mention.name
+    name, family = mention.name or Name(full=""), mention.family
+    role = mention.answer[0]
     born = mention.born if mention.born and len(mention.born) == _WHOLE_DATE else None
-    role = mention.answer[0] if mention.id == SELF else None
-    surname = name and plain(f"{name.prefix or ''}{name.surname}") if name and name.surname else None
-    given = plain(name.given_names) if name else None
-    adult = mention.family in (SELF, "partner", "ex-partner")
+    given, surname = plain(name.given_names), name.surname and plain(f"{name.prefix or ''}{name.surname}")
     return Identity(
-        certain=(role, mention.bsn),
+        certain=(role if mention.id == SELF else None, mention.bsn),
         likely=(
-            (born, given, surname) if born and given and surname else None,
-            (born, surname) if born and surname and adult else None,
+            known(born, given, surname),
+            known(born, surname) if family in (SELF, "partner", "ex-partner") else None,
+            known(role, given, surname) if family == "partner" else None,
         ),
     )
 
@@ -153,15 +152,23 @@ def _identified(groups: Sequence[list[_Mention]]) -> Iterator[tuple[str, list[_M
         if role is not None:
             yield role, group
         else:
-            families.setdefault(_family(group), []).append(group)
+            present = {mention.family for mention in group}
+            families.setdefault(_first(present, min(present)), []).append(group)
     for family, members in families.items():
-        for number, group in enumerate(sorted(members, key=_seniority), start=1):
+        partners = family == "partner"
+        ordered = sorted(members, key=lambda group: (partners and not _is_registered(group), *_seniority(group)))
+        for number, group in enumerate(ordered, start=1):
             yield _third(family, number), group
 
 
-def _family(group: Sequence[_Mention]) -> str:
-    present = {mention.family for mention in group}
-    return next((family for family in _FAMILIES if family in present), min(present))
+def _first(present: Set[str], otherwise: str) -> str:
+    """What a person of several families is called by."""
+    return next((family for family in _FAMILIES if family in present), otherwise)
+
+
+def _is_registered(group: Sequence[_Mention]) -> bool:
+    """The partner the persons register names comes before one that only another source knows."""
+    return any(mention.answer[1] == REGISTER for mention in group)
 
 
 def _third(family: str, number: int) -> str:
@@ -171,12 +178,11 @@ def _third(family: str, number: int) -> str:
 
 
 def _seniority(group: Sequence[_Mention]) -> tuple[object, ...]:
-    """Partners the register knows before others; then by birth date, name, and in the end by what is told."""
-    unregistered = all(mention.answer[1] != REGISTER for mention in group)
+    """By birth date, then by name, and in the end by what is told."""
     born = min((mention.born for mention in group if mention.born), default="9999")
     name = min((plain(mention.name.full) for mention in group if mention.name), default="")
     told = min((mention.answer, mention.id, msgspec.json.encode(mention.told)) for mention in group)
-    return unregistered and group[0].family == "partner", born, name, told
+    return born, name, told
 
 
 def _parts(id_: str) -> tuple[str, int]:

@@ -11,7 +11,7 @@ import re
 import secrets
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import msgspec
@@ -19,12 +19,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key
 
+from connectors.contract import Field
 from sessions.model import Profile, Text
 from sessions.secrets import Keyring
 from sessions.store.changes import Watch
 from sessions.store.records import Records
 
 ID_PATTERN = r"^[a-z][a-z0-9-]{1,62}$"
+_FIELDS = frozenset(get_args(Field))
 
 
 class ProviderError(Exception):
@@ -59,7 +61,7 @@ def read_file(path: Path) -> Provider:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         return checked(msgspec.convert(values, Provider))
-    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (OSError, ValueError) as error:  # of the file system, TOML, UTF-8 and msgspec
         raise ProviderError(f"{path}: {error}") from None
 
 
@@ -72,6 +74,13 @@ def checked(provider: Provider) -> Provider:
         (not provider.keys and provider.jwks_uri is None, "keys or jwks_uri is needed"),
         (any("d" in k or k.get("kty") == "oct" for k in provider.keys), "keys must be public keys only"),
         (any(not p.required for p in provider.profile), "a profile needs at least one required source"),
+        (any(len({*p.sources}) != len(p.sources) for p in provider.profile), "a profile names a source twice"),
+        (any(not _FIELDS.issuperset(p.fields) for p in provider.profile), "a profile names an unknown field"),
+        (
+            provider.jwks_uri is None and any(sealing_jwk(provider.keys, p.sealing) is None for p in provider.profile),
+            "a profile has no key to seal to (use: enc; P-256 or X25519, for nlgov RSA of 3072 bits)",
+        ),
+        *_webhook_problems(provider.webhook),
     ]
     found = [text for wrong, text in problems if wrong]
     if found:
@@ -81,9 +90,25 @@ def checked(provider: Provider) -> Provider:
     if provider.webhook is not None and not provider.webhook.secret:
         webhook = Webhook(url=provider.webhook.url, secret=new_webhook_secret())
         provider = msgspec.structs.replace(provider, webhook=webhook)
-    if provider.webhook is not None and urlsplit(provider.webhook.url).scheme not in ("http", "https"):
-        raise ProviderError("the webhook's url must be https")
     return provider
+
+
+def _webhook_problems(webhook: Webhook | None) -> list[tuple[bool, str]]:
+    if webhook is None:
+        return []
+    # http stands here for loopback outside production only: the guarded door refuses it everywhere else.
+    return [
+        (urlsplit(webhook.url).scheme not in ("http", "https"), "the webhook's url must be https"),
+        (bool(webhook.secret) and not _is_webhook_secret(webhook.secret), "the webhook's secret must be whsec_…"),
+    ]
+
+
+def _is_webhook_secret(text: str) -> bool:
+    """Standard Webhooks 1.0.0: `whsec_` and the base64 of 24 to 64 bytes."""
+    try:
+        return text.startswith("whsec_") and 24 <= len(base64.b64decode(text[6:], validate=True)) <= 64
+    except ValueError:
+        return False
 
 
 def import_key(jwk: dict[str, Any]) -> Key:
@@ -102,9 +127,13 @@ def new_webhook_secret() -> str:
 
 
 def sealing_jwk(keys: tuple[dict[str, Any], ...], profile: Literal["default", "nlgov"]) -> dict[str, Any] | None:
-    """The key to seal to: `use: enc`; P-256 or X25519 for default, RSA of at least 3072 bits for nlgov."""
+    """The key to seal to: `use: enc`; P-256 or X25519 for default, RSA of at least 3072 bits for nlgov.
+
+    A key that says which `alg` it is for is used for no other.
+    """
+    algorithm = "ECDH-ES" if profile == "default" else "RSA-OAEP"
     for jwk in keys:
-        if jwk.get("use") != "enc":
+        if jwk.get("use") != "enc" or jwk.get("alg", algorithm) != algorithm:
             continue
         is_rsa = jwk.get("kty") == "RSA"
         is_curve = jwk.get("crv") in ("P-256", "X25519")
@@ -115,7 +144,10 @@ def sealing_jwk(keys: tuple[dict[str, Any], ...], profile: Literal["default", "n
 
 def _rsa_bits(jwk: dict[str, Any]) -> int:
     modulus = str(jwk.get("n", ""))
-    return int.from_bytes(base64.urlsafe_b64decode(modulus + "=" * (-len(modulus) % 4)), "big").bit_length()
+    try:
+        return int.from_bytes(base64.urlsafe_b64decode(modulus + "=" * (-len(modulus) % 4)), "big").bit_length()
+    except ValueError:
+        return 0
 
 
 class Providers:

@@ -37,7 +37,8 @@ def seal(
     header = {"alg": sign_alg, "kid": signing.kid, "typ": JWS_TYPE, "jti": jti}
     signed = jws.serialize_compact(header, payload, signing, [sign_alg], registry=_JWS)
     key = import_key(recipient)
-    outer = {"alg": key_alg, "enc": "A256GCM", "kid": key.kid, "cty": "JOSE", "typ": "JOSE"}
+    typ = "JOSE" if profile == "default" else "JWE"  # the module demands the latter, RFC 7515 4.1.9 suggests the former
+    outer = {"alg": key_alg, "enc": "A256GCM", "kid": key.kid, "cty": "JOSE", "typ": typ}
     sealed = jwe.encrypt_compact(outer, signed.encode(), key, [key_alg, "A256GCM"])
     return Sealed(jwe=sealed, digest=hashlib.sha256(sealed.encode()).hexdigest())
 

@@ -16,18 +16,21 @@ from broker.settings import PREFIX, Settings, SettingsError
 from broker.telemetry import log, set_up
 from broker.worker import Worker
 from sessions.store.connection import connect
-from sessions.store.embedded import adopt_or_start
+from sessions.store.embedded import adopt_or_start, start
 
 GRACEFUL_SECONDS = 10  # an open event stream would otherwise block the stop for ever
 
 
 @contextmanager
-def store(settings: Settings) -> Generator[str]:
-    """The store's address: the one configured, or an embedded store that lives as long as its starter."""
+def store(settings: Settings, *, own: bool = False) -> Generator[str]:
+    """The store's address: the one configured, or the embedded store, which lives as long as its starter.
+
+    `own` is for the service: it starts the store itself, after a command that had it for a moment has let it go.
+    """
     if settings.redis_url:
         yield settings.redis_url
         return
-    with adopt_or_start(settings.data_dir) as embedded:
+    with (start if own else adopt_or_start)(settings.data_dir) as embedded:
         yield embedded.url
 
 
@@ -49,7 +52,7 @@ async def check_store(settings: Settings, url: str) -> None:
 def serve(settings: Settings) -> None:
     """Serve until a signal comes."""
     set_up(settings.log_level, settings.log_format)
-    with store(settings) as url:
+    with store(settings, own=True) as url:
         asyncio.run(check_store(settings, url))
         log.info("service.started", mode=settings.mode, address=settings.host, port=settings.port)
         if settings.workers == 1:

@@ -83,22 +83,25 @@ def load(environment: Mapping[str, str] | None = None, file: Path | None = None)
     """
     environment = os.environ if environment is None else environment
     path = file or Path(environment.get(f"{PREFIX}SETTINGS", "ophaalbrug.toml"))
-    values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    values.update(_from_environment(environment))
     try:
-        settings = msgspec.convert(values, Settings, strict=False)
-    except msgspec.ValidationError as error:
+        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        values.update(_from_environment(environment))
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_path)
+    except (OSError, ValueError) as error:  # TOML, JSON and validation errors are ValueErrors
         raise SettingsError(str(error)) from None
     check(settings)
     return settings
 
 
+def _path(kind: type[Any], value: Any) -> Any:
+    return kind(value)
+
+
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    hints = get_type_hints(Settings)
     found: dict[str, Any] = {}
-    for name in hints:
-        text = environment.get(PREFIX + name.upper())
-        if text is None:
+    for variable, text in environment.items():
+        name = variable.removeprefix(PREFIX).lower()
+        if not variable.startswith(PREFIX) or name == "settings":
             continue
         structured = name in ("login", "connectors", "delivery_schedule_seconds")
         found[name] = msgspec.json.decode(text) if structured else text
@@ -118,7 +121,7 @@ def _forbidden(settings: Settings) -> list[tuple[bool, str]]:
     return [
         (urlsplit(settings.base_url).scheme != "https", "base_url must be https"),
         (
-            len(settings.secret.encode()) < MIN_SECRET_BYTES and not settings.keys_file,
+            len(settings.secret.encode()) < MIN_SECRET_BYTES and bool(settings.secret or not settings.keys_file),
             f"secret must have at least {MIN_SECRET_BYTES} bytes, or keys_file must name a file",
         ),
         (settings.sandbox, "the sandbox is a pretend world"),

@@ -111,7 +111,7 @@ def _single(attribute: str, telling: Sequence[_Said[object]], at: str | None) ->
             value = one.value
     if all(_agree(value, one.value) for one in telling):
         return value, ()
-    dated = len({one.at for one in telling}) > 1
+    dated = any(one.at != at for one in telling)
     return value, (Clash(attribute, _values(telling, lambda one: _text(one.value, one.at if dated else None))),)
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from broker.clock import utc
 from broker.texts import Language
-from schemas.base import Record
+from schemas.base import View
 from sessions.consenting import is_ready
 from sessions.lifecycle import attempt_end, deadline
 from sessions.model import Phone, Profile, Session, SourceState, SourceStatus, State, Text
@@ -26,7 +26,7 @@ _PROGRESS: dict[SourceStatus, Progress] = {
 }
 
 
-class ProviderView(Record, frozen=True, kw_only=True):
+class ProviderView(View, frozen=True, kw_only=True):
     """A session as its provider sees it: before consent per person and source only todo, busy, done or failed."""
 
     id: str
@@ -43,7 +43,7 @@ class ProviderView(Record, frozen=True, kw_only=True):
     payload_digest: str | None = None
 
 
-class SourceView(Record, frozen=True, kw_only=True):
+class SourceView(View, frozen=True, kw_only=True):
     """One source of one person, as the phone shows it."""
 
     id: str
@@ -55,7 +55,7 @@ class SourceView(Record, frozen=True, kw_only=True):
     reason: str | None = None
 
 
-class PersonView(Record, frozen=True, kw_only=True):
+class PersonView(View, frozen=True, kw_only=True):
     """One adult's part. `here`: this person logged in on this phone."""
 
     sources: tuple[SourceView, ...]
@@ -63,7 +63,7 @@ class PersonView(Record, frozen=True, kw_only=True):
     consented: bool
 
 
-class PhoneView(Record, frozen=True, kw_only=True):
+class PhoneView(View, frozen=True, kw_only=True):
     """A session as a phone sees it. Until it is linked a phone learns only who asks, and why."""
 
     status: State
@@ -81,7 +81,7 @@ class PhoneView(Record, frozen=True, kw_only=True):
     purge_receipt: str | None = None
 
 
-class JourneyView(Record, frozen=True, kw_only=True):
+class JourneyView(View, frozen=True, kw_only=True):
     """A session as the PC page sees it: progress without any data."""
 
     status: State

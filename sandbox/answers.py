@@ -81,9 +81,7 @@ async def server_sent(answer: aiohttp.ClientResponse, kind: type[_T]) -> AsyncGe
                 data = []
 
 
-async def first(
-    streams: Callable[[], AsyncGenerator[_T]], holds: Callable[[_T], bool], seconds: float
-) -> _T:
+async def first(streams: Callable[[], AsyncGenerator[_T]], holds: Callable[[_T], bool], seconds: float) -> _T:
     """The first event that `holds`; a stream that ends is opened again. Raises TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
         while True:

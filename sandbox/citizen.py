@@ -116,26 +116,30 @@ async def collect(
     username: str,
     sources: Iterable[str],
     on_progress: Callable[[Role, str, str], None] | None = None,
+    jar: aiohttp.CookieJar | None = None,
     seconds: float = 60.0,
 ) -> dict[str, str]:
     """Collect `sources` one after another: log in, hand over, wait until the source answered or the login ended.
 
     Gives each source's status: `collected, absent, skipped, failed`, or `todo` after a cancelled login. `on_progress`
-    is told person, source and status, once before and once after. Raises TimeoutError, LoginStuck, ApiError.
+    is told person, source and status, once before and once after. `jar` stands in for the phone's own cookies.
+    Raises TimeoutError, LoginStuck, ApiError.
     """
     outcomes: dict[str, str] = {}
     for source in sources:
         tell = on_progress or _silent
         tell(person, source, "login")
-        outcomes[source] = await _collect_one(phone, person, username, source, seconds)
+        outcomes[source] = await _collect_one(phone, person, username, source, jar or phone.jar, seconds)
         tell(person, source, outcomes[source])
     return outcomes
 
 
-async def _collect_one(phone: Phone, person: Role, username: str, source: str, seconds: float) -> str:
+async def _collect_one(
+    phone: Phone, person: Role, username: str, source: str, jar: aiohttp.CookieJar, seconds: float
+) -> str:
     url = await phone.login(person, source)
     if url is not None:
-        back = await log_in(url, username, jar=phone.jar)
+        back = await log_in(url, username, jar=jar)
         await phone.callback(back.state, code=back.code, error=back.error)
 
     def status(view: PhoneView) -> str:

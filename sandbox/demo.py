@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,10 +27,9 @@ from sandbox.citizen import collect
 from sandbox.personas import HOUSEHOLDS, canaries
 from sandbox.phone import Phone, Review, Role
 from sandbox.residue import BlindError, Search, all_files, ask_store, process_ids
-from sandbox.stage import Stage
+from sandbox.stage import SOURCES, Stage
 
 PORTS = (8000, 8010, 8020)
-SOURCES = ("mijnoverheid", "uwv", "belastingdienst", "mijnpensioenoverzicht")
 CATEGORIES = ("incomes", "pensions", "possessions", "debts")
 PLANTED_NAME = "SANDBOX_PLANTED"
 
@@ -89,7 +86,7 @@ async def _play(*, once: bool, household: str) -> int:
         try:
             _introduce(stage)
             outcome = await Journey(stage, household, planted).run()
-            print(json.dumps(msgspec.to_builtins(outcome)), flush=True)  # noqa: T201 - the one line of output
+            print(json.dumps(msgspec.to_builtins(outcome)), flush=True)
             if not once:
                 await _keep_serving(stage)
             return 0 if outcome.holds else 1
@@ -101,13 +98,13 @@ def _introduce(stage: Stage) -> None:
     say.rule("[bold]Ophaalbrug: one household's journey")
     say.print(
         "A municipality asks for a household's figures. Two people fetch them from four pretend sources,\n"
-        "look at them, consent, and send them once. Everything here is made up; no real person or service is involved.\n"
+        "look at them, consent, and send them once. Everything here is made up: no real person, no real service.\n"
     )
     say.print(f"  broker [cyan]{stage.broker_url}[/]   pretend world [cyan]{stage.world_url}[/]\n")
 
 
 async def _keep_serving(stage: Stage) -> None:
-    session = await stage.backoffice.create_session(household="ask")
+    session = await stage.backoffice.create_session("bijstand", household="ask")
     say.rule("[bold]Still serving: try it by hand")
     say.print(f"  pretend world, with everyone who can log in   {stage.world_url}/")
     say.print(f"  provider API                                  {stage.broker_url}/v1/openapi.json")
@@ -139,7 +136,9 @@ class Journey:
         """Play it, step by step."""
         began = time.monotonic()
         office = self.stage.backoffice
-        created = await office.create_session(household="couple" if len(self.people) == 2 else "single")
+        created = await office.create_session(
+            "bijstand", household="couple" if len(self.people) == 2 else "single", reference="demo-1"
+        )
         say.print("[bold]1[/] The municipality opens a session and sends a link.")
         browser, phone = await self._link(created.journey_url)
         persons = await self._collect(phone)
@@ -147,18 +146,19 @@ class Journey:
         await self._consent(phone)
         await self._look_around("after consent")
         received = await self._delivered(created.id)
-        session = await office.wait_until_ended(created.id)
-        receipts = await office.receipts(created.id)
-        say.print(f"[bold]7[/] The broker's purge receipt is signed: [green]{office.purge_verified(receipts)}[/].")
+        ended = await office.wait_for("delivered", created.id)
+        session = await office.read(created.id)
+        purged = await self._purged(created.id, ended)
+        say.print(f"[bold]7[/] Everything was destroyed here, says the broker's signed receipt: [green]{purged}[/].")
         await self._look_around("after purge")
         closing = await browser.status()
         say.print(f"  the PC says: {closing.status}\n")
         return Outcome(
             status=session.status,
             persons=persons,
-            payload=_counts(received.payload),
-            webhook={"verified": received.verified, "attempts": received.attempts},
-            purged=office.purge_verified(receipts),
+            payload=_counts(received.payload or {}),
+            webhook={"verified": received.accepted and not office.refused, "attempts": received.attempts},
+            purged=purged,
             residue=self.residue.found,
             broker_memory=self.residue.broker_memory,
             seconds=round(time.monotonic() - began, 1),
@@ -172,7 +172,9 @@ class Journey:
         shown = await browser.show_token()
         paired = await phone.pair(token=urlsplit(shown.url).fragment)
         await browser.type_code(paired.pairing_code)
-        say.print(f"[bold]3[/] The phone scans the QR; its code [bold]{paired.pairing_code}[/] is typed on the PC. Linked.")
+        say.print(
+            f"[bold]3[/] The phone scans the QR; its code [bold]{paired.pairing_code}[/] is typed on the PC. Linked."
+        )
         return browser, phone
 
     async def _collect(self, phone: Phone) -> dict[str, dict[str, str]]:
@@ -188,8 +190,7 @@ class Journey:
                 def on_progress(person: Role, source: str, status: str, task: Any = task) -> None:
                     bar.update(task, description=f"{person}: {source} {status}")
 
-                async with self.stage.browser_jar() as jar:
-                    found[role] = await collect(phone, role, user, SOURCES, on_progress, jar)
+                found[role] = await collect(phone, role, user, SOURCES, on_progress)
         for role, sources in found.items():
             say.print(f"  {role:<10} " + "  ".join(f"{s} [green]{state}[/]" for s, state in sources.items()))
         return found
@@ -203,12 +204,19 @@ class Journey:
             say.print(f"  {role} consents")
 
     async def _delivered(self, session_id: str) -> Received:
-        received = await self.stage.backoffice.wait_for_payload(session_id)
+        received = await self.stage.backoffice.wait_for("data", session_id)
         say.print(
             f"[bold]6[/] The municipality's webhook got it: signature verified, opened with its own key "
             f"(attempts: {received.attempts})."
         )
         return received
+
+    async def _purged(self, session_id: str, ended: Received) -> bool:
+        """Whether the notice and the API give the same purge receipt, signed by the broker, about this session."""
+        office = self.stage.backoffice
+        receipt = (await office.receipts(session_id)).purge_receipt
+        facts = await office.check_receipt(receipt) if receipt else {}
+        return bool(facts) and facts == ended.purge_receipt and facts.get("sessionId") == session_id
 
     async def _look_around(self, moment: str) -> None:
         """Search every place where nothing readable may be, and the broker's own memory apart."""
@@ -248,25 +256,15 @@ class Journey:
 
 
 def _show_review(review: Review) -> None:
-    counts = _counts(review.content)
+    content = msgspec.to_builtins(review.content)
+    counts = _counts(content)
     say.print(
         "[bold]5[/] They look at what was found: "
         + ", ".join(f"{number} {name}" for name, number in counts.items())
-        + f"; {len(review.content.get('findings', []))} remarks."
+        + f"; {len(content.get('findings', []))} remarks."
     )
 
 
 def _counts(content: Mapping[str, Any]) -> dict[str, int]:
     persons = len(content.get("household", {}).get("persons", []))
     return {"persons": persons, **{name: len(content.get(name, [])) for name in CATEGORIES}}
-
-
-@asynccontextmanager
-async def playing(folder: Path) -> AsyncGenerator[Stage]:
-    """A stage on free ports, for other programs that play journeys."""
-    async with stages.running(folder) as stage:
-        yield stage
-
-
-if __name__ == "__main__":
-    sys.exit(play(once=True, household="married-couple"))

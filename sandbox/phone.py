@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import aiohttp
 import jwt
@@ -24,7 +24,6 @@ from jwt.algorithms import ECAlgorithm
 from sandbox.answers import QUICK, STREAMING, content, first, refusal, server_sent
 from schemas.base import Record
 from schemas.consent import SignedConsent
-from schemas.payload import Content
 
 Role = Literal["applicant", "partner"]
 BASE = "/phone/v1"
@@ -92,10 +91,13 @@ class ConsentText(Record, frozen=True, kw_only=True):
 
 
 class Review(Record, frozen=True, kw_only=True):
-    """What would be sent, as far as this phone may see it; `counts` per category stand for a person it may not see."""
+    """What would be sent, as far as this phone may see it; `counts` per category stand for a person it may not see.
+
+    `content` is the `Content` of schemas/payload.py as JSON, to show.
+    """
 
     digest: str
-    content: Content
+    content: dict[str, Any]
     counts: dict[str, dict[str, int]]
     consents: tuple[ConsentText, ...]
     ready: bool
@@ -199,7 +201,7 @@ class Phone:
 
     async def events(self) -> AsyncGenerator[PhoneView]:
         """Where the session stands, now and at each change, until the broker ends the stream."""
-        answer = await self._send("GET", "/events", timeout=STREAMING)
+        answer = await self._send("GET", "/events", limits=STREAMING)
         async with aclosing(server_sent(answer, PhoneView)) as views:
             async for view in views:
                 yield view
@@ -291,25 +293,25 @@ class Phone:
         path: str,
         body: Mapping[str, object] | None = None,
         *,
-        timeout: aiohttp.ClientTimeout = QUICK,
+        limits: aiohttp.ClientTimeout = QUICK,
         overrides: Mapping[str, object] | None = None,
     ) -> aiohttp.ClientResponse:
         """Send, and once more with the broker's new nonce when it asks for that (RFC 9449 section 9)."""
-        answer = await self._send_once(method, path, body, timeout, overrides)
+        answer = await self._send_once(method, path, body, limits, overrides)
         fresh = answer.headers.get("DPoP-Nonce")
         if fresh is None:
             return answer
         self._nonce = fresh
         if answer.status != 401 or (await refusal(answer)).code != "use-dpop-nonce":
             return answer
-        return await self._send_once(method, path, body, timeout, overrides)
+        return await self._send_once(method, path, body, limits, overrides)
 
     async def _send_once(
         self,
         method: str,
         path: str,
         body: Mapping[str, object] | None,
-        timeout: aiohttp.ClientTimeout,
+        limits: aiohttp.ClientTimeout,
         overrides: Mapping[str, object] | None,
     ) -> aiohttp.ClientResponse:
         url = f"{self.base_url}{BASE}{path}"
@@ -319,4 +321,4 @@ class Phone:
         headers = {"DPoP": signed}
         if self.token:
             headers["Authorization"] = f"DPoP {self.token}"
-        return await self._http.request(method, url, json=body, headers=headers, timeout=timeout)
+        return await self._http.request(method, url, json=body, headers=headers, timeout=limits)

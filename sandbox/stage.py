@@ -20,9 +20,46 @@ import msgspec
 from jwcrypto.jwk import JWK
 
 from sandbox import app
-from sandbox.backoffice import BackOffice
+from sandbox.backoffice import BackOffice, ProfileEntry, Text
 from sandbox.world import API_KEYS, SandboxSettings
 
+PROVIDER = "gemeente-zandbak"
+NAME = Text(nl="Gemeente Zandbak (oefening)", en="Municipality of Sandbox (practice)")
+SOURCES = ("mijnoverheid", "uwv", "belastingdienst", "mijnpensioenoverzicht")
+FIELDS = (
+    "person.name",
+    "person.birth",
+    "person.gender",
+    "person.nationality",
+    "address",
+    "relation.partner",
+    "relation.children",
+    "income.employment",
+    "income.benefit",
+    "income.assessment",
+    "income.allowance",
+    "pension.scheme",
+    "pension.state",
+    "pension.survivor",
+    "possession.real-estate",
+    "possession.vehicle",
+    "possession.balance",
+    "debt.mortgage",
+    "debt.other",
+)
+_PURPOSE = Text(nl="Bijzondere bijstand (oefening)", en="Special assistance (practice)")
+PROFILES = (
+    ProfileEntry(id="bijstand", purpose=_PURPOSE, required=SOURCES, fields=FIELDS),
+    ProfileEntry(id="bijstand-bsn", purpose=_PURPOSE, required=SOURCES, fields=FIELDS, bsn_basis="Participatiewet 53a"),
+    ProfileEntry(id="bijstand-nlgov", purpose=_PURPOSE, required=SOURCES, fields=FIELDS, sealing="nlgov"),
+    ProfileEntry(
+        id="inkomen",
+        purpose=Text(nl="Inkomenstoets (oefening)", en="Income check (practice)"),
+        required=("uwv",),
+        optional=("belastingdienst", "mijnoverheid"),
+        fields=("person.name", "income.employment", "income.benefit"),
+    ),
+)
 READY_SECONDS = 30.0
 STOP_SECONDS = 20.0
 
@@ -51,7 +88,7 @@ class Stage(msgspec.Struct, kw_only=True):
             self.processes[name] = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "broker.cli",
+                "broker",
                 *arguments,
                 stdout=log,
                 stderr=log,
@@ -77,7 +114,7 @@ class Stage(msgspec.Struct, kw_only=True):
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "broker.cli",
+            "broker",
             *arguments,
             env=self.environment,
             stdout=asyncio.subprocess.PIPE,
@@ -116,7 +153,8 @@ async def running(
 ) -> AsyncGenerator[Stage]:
     """Everything up and the provider registered; everything down afterwards.
 
-    `ports`: of the broker, the world and the back office; 0 takes a free one. `settings` are environment variables added to the broker's.
+    `ports`: of the broker, the world and the back office; 0 takes a free one. `settings` are environment
+    variables added to the broker's.
     """
     broker_port, world_port, office_port = (port or free_port() for port in ports)
     broker_url, world_url = f"http://127.0.0.1:{broker_port}", f"http://127.0.0.1:{world_port}"
@@ -127,8 +165,8 @@ async def running(
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
         await stack.enter_async_context(app.running(world, port=world_port))
-        backoffice = BackOffice(broker_url, http)
-        await stack.enter_async_context(backoffice.receiving(port=office_port))
+        backoffice = BackOffice(PROVIDER, broker_url, http, encryption=("P-256", "RSA-3072"))
+        webhook = await stack.enter_async_context(backoffice.listening(port=office_port))
         stage = Stage(
             folder=folder,
             broker_url=broker_url,
@@ -139,15 +177,16 @@ async def running(
             processes={},
         )
         stack.push_async_callback(_down, stage)
-        await _up(stage, worker_apart=worker_apart)
+        await _up(stage, webhook, worker_apart=worker_apart)
         yield stage
 
 
-async def _up(stage: Stage, *, worker_apart: bool) -> None:
+async def _up(stage: Stage, webhook: str, *, worker_apart: bool) -> None:
     await stage.start("serve", "serve", *(["--no-worker"] if worker_apart else []))
     await stage.ready()
     provider = stage.folder / "provider.toml"
-    provider.write_text(stage.backoffice.provider_file(), encoding="utf-8")
+    text = stage.backoffice.provider_file(PROFILES, name=NAME, webhook_url=webhook)
+    await asyncio.to_thread(provider.write_text, text, encoding="utf-8")
     await stage.command("provider", "add", str(provider))
     if worker_apart:
         await stage.start("worker", "worker")

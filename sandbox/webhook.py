@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, LiteralString
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -26,7 +26,7 @@ PURGE_TYPE = "ophaalbrug-purge-receipt+jws"
 CONSENT_TYPE = "ophaalbrug-consent-receipt+jws"
 
 # Our key decides how it may be used: the default profile seals to a curve, nlgov to RSA.
-_SEALED_WITH = {"EC": "ECDH-ES", "OKP": "ECDH-ES", "RSA": "RSA-OAEP"}
+_SEALED_WITH: dict[str, LiteralString] = {"EC": "ECDH-ES", "OKP": "ECDH-ES", "RSA": "RSA-OAEP"}
 _SIGNED_WITH = {"EC": "ES256", "OKP": "ES256", "RSA": "PS256"}
 
 
@@ -42,7 +42,7 @@ class BrokerKeys(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """An opened payload. `digest` (hex SHA-256 of the JWE) acknowledges it, `jti` is the id of the event that brought it."""
+    """An opened payload. `digest` (hex SHA-256 of the JWE) acknowledges it, `jti` the id of the event it came with."""
 
     payload: dict[str, Any]
     digest: str
@@ -103,10 +103,10 @@ def _event(body: bytes, event_id: str) -> CloudEvent:
 def opened(sealed: str, own: Iterable[jwk.JWK], keys: BrokerKeys) -> Opened:
     """Open a payload: decrypt it with our key, then check that the broker signed what was inside. Raises Untrusted.
 
-    Anybody can encrypt to a public key: only the signature says from whom it comes. `own` are our private keys, with kid.
+    Anybody can encrypt to a public key: only the signature says who did. `own` are our private keys, each with a `kid`.
     """
-    token = jwe.JWE()
     try:
+        token = jwe.JWE()
         token.deserialize(sealed)
         kid = token.jose_header.get("kid")
         key = next((key for key in own if key["kid"] == kid), None)

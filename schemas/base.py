@@ -21,12 +21,17 @@ class Record(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """
 
 
+class View(msgspec.Struct, frozen=True, rename="camel"):
+    """Base of what an API answers: camelCase, every field always there."""
+
+
 class Inbound(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Base of everything that comes from outside: unknown fields are refused."""
 
 
-# `YYYY`, `YYYY-MM` or `YYYY-MM-DD` (the GBO scalar DatumIncompleet without its zeros).
-PartialDate = Annotated[str, Meta(pattern=r"^[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?$")]
+# `YYYY`, `YYYY-MM` or `YYYY-MM-DD` (the GBO scalar DatumIncompleet without its zeros). `$` alone would let a last
+# newline pass.
+PartialDate = Annotated[str, Meta(pattern=r"^[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?$(?!\n)")]
 
 Period = Literal["hour", "day", "week", "four-weeks", "month", "year", "once"]
 Basis = Literal["gross", "net"]
@@ -52,7 +57,7 @@ class Provenance(Record, frozen=True, kw_only=True):
     seal: Literal["valid", "invalid", "none"] | None = None
 
 
-_COMPACT = re.compile(r"^(\d{4})-?(\d{2})-?(\d{2})$")
+_COMPACT = re.compile(r"^([0-9]{4})-?([0-9]{2})-?([0-9]{2})$")
 
 
 def partial_date(text: str | None) -> PartialDate | None:

@@ -14,7 +14,6 @@ from sessions.model import Login, PersonState, Phone, Role, Session, SourceState
 from sessions.pairing import own_phone
 from sessions.secrets import same
 
-_BUSY = (SourceStatus.FETCHING,)
 _DONE = (SourceStatus.COLLECTED, SourceStatus.ABSENT)
 
 
@@ -35,8 +34,13 @@ def source_state(session: Session, role: str, source: str) -> SourceState:
 
 
 def may_act(session: Session, phone: Phone, role: Role) -> None:
-    """Refuse a phone that may not act for this person: a partner with an own phone acts there, and only there."""
+    """Refuse a phone that may not act for this person: a partner with an own phone acts there, and only there.
+
+    Also a phone that was linked when its request came in, and is not any more: it holds the key of another attempt.
+    """
     require(session, State.COLLECTING)
+    if session.phone(phone.id) is None:
+        raise Refused("wrong-secret")
     part(session, role)
     own = own_phone(session, "partner")
     allowed = phone.id == own.id if role == "partner" and own else phone.role == "applicant"
@@ -49,8 +53,10 @@ def _may_change(session: Session, phone: Phone, role: Role, source: str) -> Sour
     if session.frozen:
         raise Refused("frozen")
     state = source_state(session, role, source)
-    if state.status in _BUSY:
+    if state.status is SourceStatus.FETCHING:
         raise Refused("source-busy")
+    if state.status in _DONE:
+        raise Refused("wrong-state")
     return state
 
 
@@ -97,9 +103,15 @@ def login_ended(session: Session, role: Role, source: str, reason: str) -> Chang
 def begin_fetching(session: Session, phone: Phone, role: Role, source: str, lease_until: float) -> Change:
     """Collecting starts, under a lease: past it the source counts as interrupted."""
     before = _may_change(session, phone, role, source)
-    if before.status in _DONE:
-        raise Refused("wrong-state")
-    state = replace(before, status=SourceStatus.FETCHING, login=None, lease_until=lease_until, reason=None)
+    state = replace(
+        before,
+        status=SourceStatus.FETCHING,
+        login=None,
+        lease_until=lease_until,
+        failure=None,
+        retryable=False,
+        reason=None,
+    )
     return Change(session=put_source(session, role, source, state))
 
 
@@ -144,11 +156,14 @@ def _with_record(session: Session, record: str, sealed: bytes) -> Change:
     return Change(session=replace(session, records=versions), vault={record: sealed})
 
 
+def _settled(state: SourceState, status: SourceStatus, reason: str | None = None) -> SourceState:
+    """The lease is given back; what part was being asked is of no use any more."""
+    return replace(state, status=status, lease_until=None, reason=reason)
+
+
 def collected(session: Session, role: Role, source: str, lease: float, sealed: bytes) -> Change:
     """The source answered with data; `sealed` holds it, encrypted under the next version of the record."""
-    state = replace(
-        _under_lease(session, role, source, lease), status=SourceStatus.COLLECTED, lease_until=None, reason=None
-    )
+    state = _settled(_under_lease(session, role, source, lease), SourceStatus.COLLECTED)
     return _with_record(put_source(session, role, source, state), record_name(role, source), sealed)
 
 
@@ -160,14 +175,13 @@ def noted(session: Session, record: str, sealed: bytes) -> Change:
 
 def absent(session: Session, role: Role, source: str, lease: float) -> Change:
     """The source has nothing about this person."""
-    state = replace(_under_lease(session, role, source, lease), status=SourceStatus.ABSENT, lease_until=None)
+    state = _settled(_under_lease(session, role, source, lease), SourceStatus.ABSENT)
     return Change(session=put_source(session, role, source, state))
 
 
 def left_out(session: Session, role: Role, source: str, lease: float, reason: str) -> Change:
     """The connector had nothing to ask, and says why."""
-    before = _under_lease(session, role, source, lease)
-    state = replace(before, status=SourceStatus.SKIPPED, lease_until=None, reason=reason)
+    state = _settled(_under_lease(session, role, source, lease), SourceStatus.SKIPPED, reason)
     return Change(session=put_source(session, role, source, state))
 
 
@@ -179,23 +193,16 @@ def progressed(session: Session, role: Role, source: str, lease: float, part: st
 
 def failed(session: Session, role: Role, source: str, lease: float, failure: str, *, retryable: bool) -> Change:
     """We do not know; `failure` is one of the connector contract's kinds."""
-    state = replace(
-        _under_lease(session, role, source, lease),
-        status=SourceStatus.FAILED,
-        lease_until=None,
-        failure=failure,
-        retryable=retryable,
-    )
+    state = _settled(_under_lease(session, role, source, lease), SourceStatus.FAILED)
+    state = replace(state, failure=failure, retryable=retryable)
     return Change(session=put_source(session, role, source, state))
 
 
 def skip(session: Session, phone: Phone, role: Role, source: str, reason: str) -> Change:
     """The citizen leaves an optional source out, or takes that back by logging in after all."""
-    before = _may_change(session, phone, role, source)
+    _may_change(session, phone, role, source)
     if source in session.profile.required:
         raise Refused("source-required")
-    if before.status in _DONE:
-        raise Refused("wrong-state")
     state = SourceState(status=SourceStatus.SKIPPED, reason=reason)
     return Change(session=put_source(session, role, source, state))
 
@@ -205,9 +212,7 @@ def overdue(session: Session, now: float) -> Session:
     for role, person in session.people.items():
         for source, state in person.sources.items():
             if state.lease_until is not None and state.lease_until <= now:
-                late = replace(
-                    state, status=SourceStatus.FAILED, lease_until=None, failure="interrupted", retryable=True
-                )
+                late = replace(_settled(state, SourceStatus.FAILED), failure="interrupted", retryable=True)
                 session = put_source(session, role, source, late)
             elif state.login is not None and state.login.started_at + LOGIN_SECONDS <= now:
                 again = replace(state, status=SourceStatus.TODO, login=None, reason="login-expired")

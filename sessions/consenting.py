@@ -11,7 +11,7 @@ from sessions.change import Change, Effect, notice
 from sessions.collecting import may_act, part
 from sessions.errors import Refused
 from sessions.lifecycle import Event, require, transition
-from sessions.model import Consent, Phone, Role, Session, SourceStatus, State
+from sessions.model import Consent, Pairing, Phone, Role, Session, SourceStatus, State
 
 _BUSY = (SourceStatus.LOGIN, SourceStatus.FETCHING)
 _ANSWERED = (SourceStatus.COLLECTED, SourceStatus.ABSENT)
@@ -64,13 +64,23 @@ def keep(session: Session, receipt: bytes, record: str) -> Change:
 
 
 def send(session: Session, payload: bytes, digest: str, event_ids: tuple[str, str], now: float) -> Change:
-    """The last consent: the sealed payload is stored and queued, everything readable by the phones is destroyed.
+    """The last consent: the sealed payload is stored and queued; vault and vault keys are destroyed, and counted.
 
     `event_ids` are the ids of the data event and of the notice. Without a webhook nothing is queued: the payload waits
     for a pull and an acknowledgement.
     """
     state = transition(session.state, Event.SEND)
-    sent = replace(session, state=state, consented_at=now, payload_digest=digest, payload_id=event_ids[0], records={})
+    keys = sum(1 for phone in session.phones if phone.vault_key)
+    sent = replace(
+        session,
+        state=state,
+        consented_at=now,
+        payload_digest=digest,
+        payload_id=event_ids[0],
+        records={},
+        phones=tuple(replace(phone, vault_key=None) for phone in session.phones),
+        counts={"vaultRecords": len(session.records), "vaultKeys": keys},
+    )
     sent, effect = notice(sent, "consented", event_ids[1])
     sent = replace(sent, sequence=sent.sequence + 1)
     data = Effect(key=f"data:{sent.id}", kind="data", type="data", event_id=event_ids[0], sequence=sent.sequence)
@@ -86,23 +96,25 @@ def amend(session: Session) -> Change:
 
 
 def partner_out(session: Session) -> Change:
-    """The partner declines or is left out, where the profile allows one person: their records are purged."""
+    """The partner declines or is left out, where the profile allows one person: their records are purged.
+
+    All consents are void: they were for the household as it was.
+    """
     require(session, State.COLLECTING)
     if session.partner != "with":
         raise Refused("unknown-person")
-    session = amend(session).session
-    gone = tuple(r for r in session.records if r.startswith("partner/") or r == "remark/partner")
-    receipts = ("receipt/applicant", "receipt/partner")
+    gone = tuple(r for r in session.records if r.startswith(("partner/", "receipt/")) or r == "remark/partner")
     alone = replace(
         session,
         state=transition(session.state, Event.PARTNER_OUT),
         partner="without",
         people={r: p for r, p in session.people.items() if r != "partner"},
         phones=tuple(p for p in session.phones if p.role != "partner"),
-        partner_pairing=type(session.partner_pairing)(),
+        partner_pairing=Pairing(),
         records={r: v for r, v in session.records.items() if r not in gone},
+        consents={},
     )
-    return Change(session=alone, vault_drop=(*gone, *receipts))
+    return Change(session=alone, vault_drop=gone)
 
 
 def one_person_allowed(session: Session) -> bool:

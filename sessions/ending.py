@@ -70,10 +70,11 @@ def end(session: Session, event: Event, reason: str | None, sign: Sign, event_id
 
 
 def _destroyed(session: Session) -> dict[str, int]:
-    """How many things of each class the purge destroys."""
+    """How many things of each class are destroyed: now, or when the payload was sealed (`counts`)."""
+    sealed = session.counts
     return {
-        "vaultRecords": len(session.records),
-        "vaultKeys": sum(1 for p in session.phones if p.vault_key),
+        "vaultRecords": len(session.records) + sealed.get("vaultRecords", 0),
+        "vaultKeys": sum(1 for p in session.phones if p.vault_key) + sealed.get("vaultKeys", 0),
         "phones": len(session.phones),
         "payloads": 1 if session.payload_digest else 0,
         "consents": len(session.consents),

@@ -96,7 +96,7 @@ def deadline(session: Session, seen_at: float) -> float:
             pending = session.pairing.pending
             return pending.scanned_at + PAIRING_CODE_SECONDS if pending else session.created_at
         case State.COLLECTING:
-            return min(attempt_end(session, seen_at), *_source_limits(session), *_partner_limits(session))
+            return min([attempt_end(session, seen_at), *_source_limits(session), *_partner_limits(session)])
         case State.CONSENTED:
             return (session.consented_at or session.created_at) + DELIVERY_SECONDS
         case _:

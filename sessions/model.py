@@ -131,7 +131,7 @@ class Phone(Stored, frozen=True, kw_only=True):
 
 
 class PairingToken(Stored, frozen=True, kw_only=True):
-    """A QR token that was shown: its HMAC and when. `role` is whose phone it links."""
+    """A QR token or typed code that was shown: its HMAC and when."""
 
     digest: str
     issued_at: float

@@ -43,6 +43,7 @@ def start(session: Session, browser: str, answer: HouseholdPolicy | None, event_
     A second browser takes over: the former one is remembered only to be told so.
     """
     state = transition(session.state, Event.START)
+    _refuse_expired(session, now)
     household = session.household if session.household != "ask" else answer
     if household not in ("single", "couple"):
         raise Refused("household-unknown")
@@ -56,10 +57,21 @@ def start(session: Session, browser: str, answer: HouseholdPolicy | None, event_
         partner="with" if household == "couple" else "without",
         pairing=Pairing(),
     )
+    spent = _typed(session.pairing)
     if session.opened_at is not None:
-        return Change(session=opened)
+        return Change(session=opened, spent_codes=spent)
     opened, effect = notice(opened, "opened", event_id)
-    return Change(session=opened, effects=(effect,))
+    return Change(session=opened, effects=(effect,), spent_codes=spent)
+
+
+def _refuse_expired(session: Session, now: float) -> None:
+    """A session that nobody started in time is over, also when the sweep has not come by yet."""
+    if now >= session.expires_at:
+        raise Refused("session-ended")
+
+
+def _typed(pairing: Pairing) -> tuple[str, ...]:
+    return (pairing.typed.digest,) if pairing.typed else ()
 
 
 def show_token(session: Session, digest: str, role: Role, now: float) -> Change:
@@ -74,11 +86,10 @@ def show_typed_code(session: Session, digest: str, now: float) -> Change:
     """A code to type instead of scanning, good for five minutes; it replaces an earlier one."""
     pairing = _open_pairing(session, "applicant")
     code = PairingToken(digest=digest, issued_at=now)
-    spent = (pairing.typed.digest,) if pairing.typed else ()
     return Change(
         session=_with_pairing(session, "applicant", replace(pairing, typed=code)),
         codes={digest: TYPED_CODE_SECONDS},
-        spent_codes=spent,
+        spent_codes=_typed(pairing),
     )
 
 
@@ -114,7 +125,7 @@ def scan(session: Session, redeemed: str, phone: Phone, code: str, now: float) -
     """A phone redeems a token or typed code, once, and waits for its pairing code (`code` is its HMAC).
 
     The same device key may redeem the same token again within 90 seconds (the answer was lost): its pending phone is
-    replaced. Any other phone is refused. Raises Refused: token-invalid, already-paired, wrong-state.
+    replaced. Any other phone is refused. Raises Refused: token-invalid, already-paired, wrong-state, frozen.
     """
     pairing = session.pairing if phone.role == "applicant" else session.partner_pairing
     if pairing.pending is not None:
@@ -123,11 +134,11 @@ def scan(session: Session, redeemed: str, phone: Phone, code: str, now: float) -
         raise Refused("session-ended" if session.ended else "token-invalid")
     if phone.role == "applicant":
         session = replace(session, state=transition(session.state, Event.SCAN))
+        _refuse_expired(session, now)
     else:
-        require(session, State.COLLECTING)
+        _open_pairing(session, "partner")
     pending = PendingPhone(phone=phone, code=code, redeemed=redeemed, scanned_at=now)
-    spent = (pairing.typed.digest,) if pairing.typed else ()
-    return Change(session=_with_pairing(session, phone.role, Pairing(pending=pending)), spent_codes=spent)
+    return Change(session=_with_pairing(session, phone.role, Pairing(pending=pending)), spent_codes=_typed(pairing))
 
 
 def _is_shown(pairing: Pairing, redeemed: str, now: float) -> bool:

@@ -22,7 +22,7 @@ from broker.parts import Parts
 from broker.purge import new_event_id
 from broker.telemetry import log, session_ref, sessions_total
 from broker.views import JourneyView, for_journey
-from schemas.base import Inbound, Record
+from schemas.base import Inbound, View
 from sessions import pairing
 from sessions.change import Change
 from sessions.ending import end
@@ -33,6 +33,11 @@ from sessions.secrets import new_browser_secret, partition_of, same
 from sessions.secrets import parts as secret_parts
 from sessions.store.sessions import Opened
 from sessions.vault import new_key, seal_key
+
+QR_TITLE = {
+    "nl": "QR-code om uw telefoon te koppelen; u kunt ook een code typen",
+    "en": "QR code to link your phone; you can type a code instead",
+}
 
 
 class Start(Inbound, frozen=True, kw_only=True):
@@ -53,7 +58,7 @@ class TypeCode(Inbound, frozen=True, kw_only=True):
     code: Annotated[str, msgspec.Meta(max_length=20)]
 
 
-class ShownToken(Record, frozen=True, kw_only=True):
+class ShownToken(View, frozen=True, kw_only=True):
     """A way in for a phone: the address in the QR, its picture, or the code to type."""
 
     url: str
@@ -131,7 +136,7 @@ async def show_token(request: AnyRequest) -> ShownToken:
         session_id, lambda s, now: pairing.show_token(s, digest, "applicant", now), parts.clock(), opened
     )
     url = qr.tokens.token_url(base, token)
-    return ShownToken(url=url, svg=qr.pictures.svg(url, title="QR"))
+    return ShownToken(url=url, svg=qr.pictures.svg(url, title=QR_TITLE[opened.session.language]))
 
 
 async def _typed_code(parts: Parts, opened: Opened) -> ShownToken:

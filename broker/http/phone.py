@@ -23,7 +23,7 @@ from broker.parts import Parts
 from broker.purge import new_event_id
 from broker.telemetry import log, session_ref
 from broker.views import PhoneView, for_phone
-from schemas.base import Inbound, Record
+from schemas.base import Inbound, View
 from schemas.consent import SignedConsent
 from sessions import collecting, pairing
 from sessions.change import Change
@@ -37,6 +37,10 @@ from sessions.store.sessions import Opened
 from sessions.vault import VaultKey, open_key, seal_key, wrap_public
 
 PAIRING_ATTEMPTS_PER_MINUTE = 30
+QR_TITLE = {
+    "nl": "QR-code voor de telefoon van uw partner",
+    "en": "QR code for your partner's phone",
+}
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +71,7 @@ class Pair(Inbound, frozen=True, kw_only=True):
     typed_code: Annotated[str, msgspec.Meta(max_length=40)] | None = None
 
 
-class Paired(Record, frozen=True, kw_only=True):
+class Paired(View, frozen=True, kw_only=True):
     """The phone's access token, and the code to type on the PC (or on the first phone)."""
 
     access_token: str
@@ -97,7 +101,7 @@ class LoginCallback(Inbound, frozen=True, kw_only=True):
     error: Annotated[str, msgspec.Meta(max_length=100)] | None = None
 
 
-class LoginStarted(Record, frozen=True, kw_only=True):
+class LoginStarted(View, frozen=True, kw_only=True):
     """Where to log in; without `url` a login of a moment ago still holds and fetching has begun."""
 
     url: str | None = None
@@ -110,7 +114,7 @@ class GiveConsent(Inbound, frozen=True, kw_only=True):
     text_digest: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Consented(Record, frozen=True, kw_only=True):
+class Consented(View, frozen=True, kw_only=True):
     """The signed receipt, to save: it is not kept here. `sent`: everyone consented, the data are on their way."""
 
     receipt: SignedConsent
@@ -125,7 +129,7 @@ class Remark(Inbound, frozen=True, kw_only=True):
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
 
-class ShownToken(Record, frozen=True, kw_only=True):
+class ShownToken(View, frozen=True, kw_only=True):
     """A QR for the partner's own phone."""
 
     url: str
@@ -133,13 +137,13 @@ class ShownToken(Record, frozen=True, kw_only=True):
     renew_after_seconds: int = qr.tokens.RENEWED_EVERY_SECONDS
 
 
-class Extended(Record, frozen=True, kw_only=True):
+class Extended(View, frozen=True, kw_only=True):
     """Until when the attempt now runs."""
 
     attempt_ends_at: datetime
 
 
-class Closing(Record, frozen=True, kw_only=True):
+class Closing(View, frozen=True, kw_only=True):
     """What is left to show after the end."""
 
     status: State
@@ -274,7 +278,7 @@ async def partner_token(request: AnyRequest, caller: Caller) -> ShownToken:
         caller.session.id, lambda s, now: pairing.show_token(s, digest, "partner", now), caller.now, caller.opened
     )
     url = qr.tokens.token_url(parts.settings.base_url, token)
-    return ShownToken(url=url, svg=qr.pictures.svg(url, title="QR"))
+    return ShownToken(url=url, svg=qr.pictures.svg(url, title=QR_TITLE[caller.session.language]))
 
 
 @post("/pairings/{pairing_id:str}/approval", status_code=200, body=Approve)

@@ -18,7 +18,7 @@ from broker.parts import Parts
 from broker.providers import Provider
 from broker.purge import new_event_id
 from broker.views import ProviderView, for_provider
-from schemas.base import Inbound, Record
+from schemas.base import Inbound, View
 from schemas.payload import json_schema
 from sessions.change import Change
 from sessions.ending import end
@@ -33,7 +33,7 @@ PAGE_SIZE = 50
 GRANT = "client_credentials"
 
 
-class Created(Record, frozen=True, kw_only=True):
+class Created(View, frozen=True, kw_only=True):
     """A new session: send the citizen to `journeyUrl`."""
 
     id: str
@@ -48,7 +48,7 @@ class Acknowledgement(Inbound, frozen=True, kw_only=True):
     payload_digest: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Receipts(Record, frozen=True, kw_only=True):
+class Receipts(View, frozen=True, kw_only=True):
     """Proof that everything is gone, and hashes of the consent receipts, which travel in the payload."""
 
     purge_receipt: str | None = None
@@ -63,7 +63,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     expires_in: int = TOKEN_SECONDS
 
 
-class Page(Record, frozen=True, kw_only=True):
+class Page(View, frozen=True, kw_only=True):
     """A page of sessions, newest first; `next` is the offset of the next page."""
 
     sessions: tuple[Listed, ...]

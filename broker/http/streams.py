@@ -8,7 +8,7 @@ import msgspec
 from litestar.response import Stream
 
 from broker.parts import Parts
-from schemas.base import Record
+from schemas.base import View
 from sessions.errors import Refused
 from sessions.store.sessions import Opened
 
@@ -16,12 +16,12 @@ STREAM_SECONDS = 300.0
 KEEPALIVE_SECONDS = 20.0
 
 
-def event_stream(parts: Parts, opened: Opened, view: Callable[[Opened], Record]) -> Stream:
+def event_stream(parts: Parts, opened: Opened, view: Callable[[Opened], View]) -> Stream:
     """Server-sent events of one session, each a whole view; the same view is not sent twice."""
     return Stream(_events(parts, opened.session.id, view), media_type="text/event-stream")
 
 
-async def _events(parts: Parts, session_id: str, view: Callable[[Opened], Record]) -> AsyncIterator[bytes]:
+async def _events(parts: Parts, session_id: str, view: Callable[[Opened], View]) -> AsyncIterator[bytes]:
     watch = parts.changes.watch(f"session {session_id}")
     ends_at, last = parts.clock() + STREAM_SECONDS, b""
     try:

@@ -9,7 +9,7 @@ import asyncio
 from contextlib import suppress
 
 from sessions.store.connection import Connection, Subscription
-from sessions.store.scripts import CHANNEL
+from sessions.store.scripts import CHANNEL, answer
 
 
 class Watch:
@@ -55,9 +55,10 @@ class Changes:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Subscribe; returns once the store confirmed."""
-        self._subscription = await self._connection.subscribe(CHANNEL)
-        self._task = asyncio.create_task(self._listen(self._subscription))
+        """Subscribe; returns once the store confirmed. Raises StoreUnavailable."""
+        subscription: Subscription = await answer(self._connection.subscribe(CHANNEL))
+        self._subscription = subscription
+        self._task = asyncio.create_task(self._listen(subscription))
 
     async def stop(self) -> None:
         """Stop listening and close the subscription's connection."""
@@ -86,7 +87,7 @@ class Changes:
             if message is None:
                 names = list(self._watches)
             else:
-                text = message.decode()
+                text = message.decode(errors="replace")
                 names = [text, text.split(" ", 1)[0]]
             for name in names:
                 for watch in tuple(self._watches.get(name, ())):

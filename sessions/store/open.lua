@@ -1,13 +1,14 @@
 -- A phone's request opens its session: its proof is used up, the session is marked as seen, and its record is read.
 --
--- KEYS[1] session, KEYS[2] mark of the proof; ARGV[1] now (seconds), ARGV[2] how long the mark is kept (milliseconds)
+-- KEYS[1] session, KEYS[2] mark of the proof; ARGV[1] now (seconds), ARGV[2] how long the mark is kept (milliseconds),
+-- ARGV[3] id of this request: sent again after a lost reply, it is not taken for another use of the proof
 -- Answers {fresh, version, record, seen}: fresh is 0 when the proof was used before (then nothing is marked).
 local fields = redis.call('HMGET', KEYS[1], 'v', 'd', 'seen')
 if not fields[1] then
   return { 1, false, false, false }
 end
-if not redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[2]) then
-  return { 0, fields[1], fields[2], fields[3] }
+if not redis.call('SET', KEYS[2], ARGV[3], 'NX', 'PX', ARGV[2]) and redis.call('GET', KEYS[2]) ~= ARGV[3] then
+  return { 0, false, false, false }
 end
 redis.call('HSET', KEYS[1], 'seen', ARGV[1])
 return { 1, fields[1], fields[2], ARGV[1] }

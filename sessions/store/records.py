@@ -77,9 +77,9 @@ class Records:
         """Count one more of `name` in the running window and answer how many there are."""
         bucket = f"ophaalbrug:count:{name}:{int(now // window_seconds)}"
         pipe = self.connection.client.pipeline(transaction=False)
+        pipe.set(bucket, 0, nx=True, ex=window_seconds * 2)  # first: no counter is ever without an end
         pipe.incr(bucket)
-        pipe.expire(bucket, window_seconds * 2)
-        return int((await answer(pipe.execute()))[0])
+        return int((await answer(pipe.execute()))[1])
 
     # --- what a store remembers of its owner ---
 
@@ -117,14 +117,17 @@ class Records:
         """A page of a provider's sessions, newest first."""
         keys = _list_keys(provider_id, reference)
         by_state = keys[3 + _STATES.index(State(state))] if state else None
-        name = keys[2] if reference else by_state or keys[1]
         client = self.connection.client
-        ids = await answer(client.zrevrange(name, offset, offset + limit - 1))
+        if reference and by_state:  # few sessions share a reference: all of them, then the page
+            both = await answer(client.zinter([keys[2], by_state], aggregate="MIN"))
+            ids = both[::-1][offset : offset + limit]
+        else:
+            name = keys[2] if reference else by_state or keys[1]
+            ids = await answer(client.zrevrange(name, offset, offset + limit - 1))
         if not ids:
             return []
         entries = await answer(client.hmget(keys[0], ids))
-        page = [_listed(i.decode(), e.decode()) for i, e in zip(ids, entries, strict=True) if e is not None]
-        return [item for item in page if state is None or item.state == state]
+        return [_listed(i.decode(), e.decode()) for i, e in zip(ids, entries, strict=True) if e is not None]
 
 
 def _list_keys(provider_id: str, reference: str | None) -> list[str]:

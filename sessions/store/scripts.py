@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
 
 from sessions.store.connection import UNAVAILABLE, Connection
 
@@ -22,18 +22,23 @@ Argument = str | bytes | int | float
 
 
 class StoreUnavailable(Exception):
-    """The store gave no answer, twice. Whether the step was done is unknown; sending it again is safe."""
+    """The store gave no answer, or takes no writes now. Whether a step was done is unknown; asking again is safe."""
 
 
 _LOST = (*UNAVAILABLE, OSError)
+_NOT_NOW = ("MISCONF", "NOREPLICAS")  # the disk is full; too few replicas to be safe
 
 
 async def answer(call: Awaitable[Any]) -> Any:
     """Await a single command; bytes come back, as the connection decodes nothing. Raises StoreUnavailable."""
     try:
         return await call
-    except _LOST as error:
+    except (*_LOST, OutOfMemoryError, ReadOnlyError) as error:
         raise StoreUnavailable from error
+    except ResponseError as error:
+        if str(error).startswith(_NOT_NOW):
+            raise StoreUnavailable from error
+        raise
 
 
 class Guard(msgspec.Struct, frozen=True):
@@ -61,10 +66,13 @@ class Script:
         self._digest = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 
     async def call(self, connection: Connection, keys: list[str], arguments: list[Argument]) -> Any:
-        """Run the script once more when the first answer was lost: every script bears being sent twice."""
+        """Run the script; once more when the answer was lost, as every script bears being sent twice.
+
+        Raises StoreUnavailable.
+        """
         try:
-            return await self._call(connection, keys, arguments)
-        except _LOST:
+            return await answer(self._call(connection, keys, arguments))
+        except StoreUnavailable:
             return await answer(self._call(connection, keys, arguments))
 
     async def _call(self, connection: Connection, keys: list[str], arguments: list[Argument]) -> Any:

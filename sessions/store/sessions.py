@@ -81,7 +81,7 @@ class SessionStore:
         Raises Refused: unknown-session, replayed.
         """
         keys = [key(session_id, "session"), f"{slot(session_id)}:proof:{proof}"]
-        fresh, *fields = await _OPEN.call(self.connection, keys, [repr(now), PROOF_MS])
+        fresh, *fields = await _OPEN.call(self.connection, keys, [repr(now), PROOF_MS, random_text(12)])
         if not fresh:
             raise Refused("replayed")
         return _opened(fields)
@@ -89,11 +89,12 @@ class SessionStore:
     async def create(self, change: Change, now: float, mark: tuple[str, bytes] | None = None) -> bytes | None:
         """Store a new session; `mark` (name and value) makes the creation idempotent.
 
-        Answers what an earlier creation under the same mark left, or None when this one is new.
+        Answers what an earlier creation under the same mark left, or None when this one is new. Raises Refused(busy)
+        when the id is taken, or the mark ended just now.
         """
         session_id = change.session.id
-        guards = [Guard("absent", key(session_id, "session"))]
-        writes = _writes(change, 1, now, now)
+        free = Guard("absent", key(session_id, "session"))
+        guards, writes = [free], _writes(change, 1, now, now)
         if mark is not None:
             name = f"{slot(session_id)}:idempotency:{mark[0]}"
             guards.insert(0, Guard("absent", name))
@@ -101,7 +102,10 @@ class SessionStore:
         failed = await step(self.connection, self._mark(session_id), tuple(guards), tuple(writes))
         if failed is None:
             return None
-        return await answer(self.connection.client.get(failed.key))
+        earlier = None if failed is free else await answer(self.connection.client.get(failed.key))
+        if earlier is None:
+            raise Refused("busy")
+        return earlier
 
     async def move(self, session_id: str, decide: Decide, now: float, opened: Opened | None = None) -> Session:
         """Let `decide` change the session; retried when somebody else changed it meanwhile.
@@ -168,35 +172,38 @@ def _writes(change: Change, version: int, seen_at: float, now: float, before: Se
     session = change.session
     name, vault = key(session.id, "session"), key(session.id, "vault")
     due = deadline(session, seen_at)
-    backstop = int((due + DAY) * 1000)
-    writes = [
+    backstop = int((max(due, now) + DAY) * 1000)  # a deadline that passed is for the sweep, never for the TTL
+    # What goes, goes first: a store that is full takes a step that begins by giving memory back.
+    writes = [Write("UNLINK", vault)] if change.empty_vault or change.purge else []
+    writes += _purge_writes(session, before) if change.purge else []
+    writes += [
         Write("HSET", name, ("v", version, "d", _encoder.encode(session))),
         Write("PEXPIREAT", name, (backstop,)),
         Write("ZADD", f"{slot(session.id)}:deadlines", (repr(due), session.id)),
     ]
-    if change.empty_vault or change.purge:
-        writes.append(Write("UNLINK", vault))
     if change.vault:
         fields = tuple(part for item in change.vault.items() for part in item)
         writes += [Write("HSET", vault, fields), Write("PEXPIREAT", vault, (backstop,))]
     if change.vault_drop:
         writes.append(Write("HDEL", vault, change.vault_drop))
-    writes += _payload_writes(change, backstop) + _code_writes(change)
+    if change.payload is not None:
+        writes.append(Write("SET", key(session.id, "payload"), (change.payload, "PXAT", backstop)))
+    writes += _code_writes(change)
     writes += _effect_writes(change, version, now, moved=before is None or before.state is not session.state)
     writes.append(Write("PUBLISH", "", (CHANNEL, f"session {session.id}")))
     return writes
 
 
-def _payload_writes(change: Change, backstop: int) -> list[Write]:
-    name = key(change.session.id, "payload")
-    if change.purge:
-        tag, effect = slot(change.session.id), f"data:{change.session.id}"
-        return [
-            Write("UNLINK", name),
-            Write("ZREM", f"{tag}:outbox", (effect,)),
-            Write("UNLINK", outbox_key(tag, effect)),
-        ]
-    return [Write("SET", name, (change.payload, "PXAT", backstop))] if change.payload is not None else []
+def _purge_writes(session: Session, before: Session | None) -> list[Write]:
+    """Beside the vault: the payload, its delivery that waits, and a typed code that is still shown."""
+    tag, effect = slot(session.id), f"data:{session.id}"
+    typed = before.pairing.typed if before else None
+    return [
+        Write("UNLINK", key(session.id, "payload")),
+        Write("ZREM", f"{tag}:outbox", (effect,)),
+        Write("UNLINK", outbox_key(tag, effect)),
+        *([Write("UNLINK", f"{tag}:code:{typed.digest}")] if typed else []),
+    ]
 
 
 def _code_writes(change: Change) -> list[Write]:

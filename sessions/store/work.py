@@ -10,9 +10,10 @@ from typing import Literal
 
 import msgspec
 
+from sessions.secrets import random_text
 from sessions.store.connection import Connection
-from sessions.store.scripts import Guard, Script, Write, answer, step
-from sessions.store.sessions import Queued, outbox_key
+from sessions.store.scripts import CHANNEL, Guard, Script, Write, answer, step
+from sessions.store.sessions import Queued, key, outbox_key
 
 Queue = Literal["outbox", "deadlines"]
 
@@ -53,12 +54,13 @@ class WorkQueue:
         """Take effects that are due; an effect that was withdrawn meanwhile is left out."""
         tag, until = _tag(partition), now + lease_seconds
         names = await _CLAIM.call(self.connection, [f"{tag}:outbox"], [repr(now), repr(until), limit])
-        claims: list[Claim] = []
+        if not names:
+            return []
+        pipe = self.connection.client.pipeline(transaction=False)
         for name in names:
-            stored = await answer(self.connection.client.hget(outbox_key(tag, name.decode()), "e"))
-            if stored is not None:
-                claims.append(Claim(partition=partition, queued=_queued.decode(stored), lease_until=until))
-        return claims
+            pipe.hget(outbox_key(tag, name.decode()), "e")
+        found = await answer(pipe.execute())
+        return [Claim(partition=partition, queued=_queued.decode(e), lease_until=until) for e in found if e is not None]
 
     async def claim_deadlines(self, partition: int, now: float, lease_seconds: float, limit: int) -> list[str]:
         """Sessions whose deadline passed; each must be moved, or given its true deadline again."""
@@ -66,9 +68,16 @@ class WorkQueue:
         names = await _CLAIM.call(self.connection, keys, [repr(now), repr(now + lease_seconds), limit])
         return [name.decode() for name in names]
 
-    async def put_deadline(self, session_id: str, at: float, partition: int) -> None:
-        """Nothing was due yet: the session waits again until `at`."""
-        await answer(self.connection.client.zadd(f"{_tag(partition)}:deadlines", {session_id: at}, xx=True))
+    async def put_deadline(self, session_id: str, at: float, partition: int, version: int | None = None) -> None:
+        """Nothing was due yet: the session waits again until `at`.
+
+        With `version`, only if the session is still the one that `at` was computed for: a step that came between has
+        set the deadline itself.
+        """
+        tag = _tag(partition)
+        guards = () if version is None else (Guard("field", key(session_id, "session"), "v", str(version)),)
+        writes = (Write("ZADD", f"{tag}:deadlines", ("XX", repr(at), session_id)),)
+        await step(self.connection, f"{tag}:request:{random_text(12)}", guards, writes)
 
     async def drop_deadline(self, session_id: str, partition: int) -> None:
         """The session is no more."""
@@ -78,7 +87,7 @@ class WorkQueue:
         """The effect was carried out. False when the lease was lost or a newer effect took its place."""
         tag, name = _tag(claim.partition), claim.queued.effect.key
         writes = (Write("ZREM", f"{tag}:outbox", (name,)), Write("UNLINK", outbox_key(tag, name)))
-        return await step(self.connection, self._mark(claim), self._mine(claim), writes) is None
+        return await step(self.connection, self._mark(claim, "done"), self._mine(claim), writes) is None
 
     async def again(self, claim: Claim, at: float, now: float) -> bool:
         """The attempt failed: wait until `at`. False when the lease was lost or a newer effect took its place."""
@@ -90,8 +99,9 @@ class WorkQueue:
         writes = (
             Write("HSET", outbox_key(tag, name), ("e", _encoder.encode(after))),
             Write("ZADD", f"{tag}:outbox", (repr(at), name)),
+            Write("PUBLISH", "", (CHANNEL, f"work {claim.partition}")),  # due earlier than the lease's end said
         )
-        return await step(self.connection, self._mark(claim), self._mine(claim), writes) is None
+        return await step(self.connection, self._mark(claim, "again"), self._mine(claim), writes) is None
 
     def _mine(self, claim: Claim) -> tuple[Guard, ...]:
         tag, name = _tag(claim.partition), claim.queued.effect.key
@@ -100,9 +110,9 @@ class WorkQueue:
             Guard("score", f"{tag}:outbox", name, repr(claim.lease_until)),
         )
 
-    def _mark(self, claim: Claim) -> str:
+    def _mark(self, claim: Claim, outcome: Literal["done", "again"]) -> str:
         queued = claim.queued
-        return f"{_tag(claim.partition)}:request:{queued.effect.key}:{queued.version}:{claim.lease_until!r}"
+        return f"{_tag(claim.partition)}:request:{outcome}:{queued.effect.key}:{queued.version}:{claim.lease_until!r}"
 
 
 def _tag(partition: int) -> str:

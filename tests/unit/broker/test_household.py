@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -162,6 +162,33 @@ def test_a_part_of_a_birth_date_recognises_nobody(born: str) -> None:
     partner = register(persons=(replace(BRAM, birth_date=born),))
     content = household(register(persons=(ANNA, vague), relations=(MARRIED,)), partner)
     assert ids(content) == ["applicant", "partner", "registered-partner"]
+
+
+def test_a_partner_named_in_full_by_two_sources_is_one_person() -> None:
+    """A birth date that is not known, or not known alike, does not make a second partner of the same adult."""
+    registered = Person(id="partner", name=Name(full="R. Beau", given_names="Rosalie", surname="Beau"))
+    taxed = replace(registered, birth_date="1975")
+    content = household(
+        {
+            **register(persons=(ANNA, registered), relations=(MARRIED,)),
+            **told("belastingdienst", persons=(taxed,), relations=(replace(MARRIED, since=None),)),
+        }
+    )
+    assert ids(content) == ["applicant", "registered-partner"]
+    assert content.household.persons[1].birth_date == "1975"
+    assert len(content.household.relations) == 1
+
+
+def test_a_partner_is_recognised_whatever_given_names_are_told() -> None:
+    """One given name or all of them: birth date and surname are the same."""
+    short = Name(full="Bram Bos", given_names="Bram", surname="Bos")
+    long = Name(full="Bram Jan Bos", given_names="Bram Jan", surname="Bos")
+    mention = Person(id="partner", name=short, birth_date=BRAM.birth_date)
+    content = household(
+        register(persons=(ANNA, mention), relations=(MARRIED,)), register(persons=(replace(BRAM, name=long),))
+    )
+    assert ids(content) == ["applicant", "partner"]
+    assert [(f.code, f.person) for f in findings(content, "clash")] == [("name", "partner")]
 
 
 def test_another_registered_partner_stays_a_third_person() -> None:
@@ -737,7 +764,7 @@ def _few(of: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
 
 _answer = st.builds(
     SourceRecords,
-    persons=_few(_person),
+    persons=st.lists(_person, max_size=3, unique_by=lambda person: person.id).map(tuple),
     relations=_few(_relation),
     addresses=_few(_address),
     incomes=_few(_income),
@@ -780,12 +807,13 @@ def _records(content: Content) -> list[Any]:
     return [record for records in (*lists, content.possessions, content.debts) for record in records]
 
 
-@given(_answers, st.randoms(use_true_random=False))
+@settings(deadline=None)
+@given(_answers, st.integers(0, 2**32))
 def test_the_order_of_answers_and_records_has_no_influence(
-    found: dict[Role, dict[str, SourceRecords]], chance: random.Random
+    found: dict[Role, dict[str, SourceRecords]], seed: int
 ) -> None:
     """The same answers give the same content, to the byte: the digest that is consented to depends on it."""
-    found = _numbered(found)
+    found, chance = _numbered(found), random.Random(seed)  # noqa: S311  # a shuffle, no secret
 
     def shuffled(items: Any) -> list[Any]:
         return chance.sample(list(items), len(items))
@@ -797,6 +825,7 @@ def test_the_order_of_answers_and_records_has_no_influence(
     assert msgspec.json.encode(_merged(other)) == msgspec.json.encode(_merged(found))
 
 
+@settings(deadline=None)
 @given(_answers)
 def test_no_record_is_ever_dropped(found: dict[Role, dict[str, SourceRecords]]) -> None:
     """The provenance of every record that came in is on a record of its kind that goes out."""
@@ -812,6 +841,7 @@ def test_no_record_is_ever_dropped(found: dict[Role, dict[str, SourceRecords]]) 
     assert kept >= given_
 
 
+@settings(deadline=None)
 @given(_answers)
 def test_every_record_names_persons_that_are_there(found: dict[Role, dict[str, SourceRecords]]) -> None:
     """No local id of an answer is left, and no two persons share one."""
@@ -827,6 +857,7 @@ def test_every_record_names_persons_that_are_there(found: dict[Role, dict[str, S
     assert "self" not in known
 
 
+@settings(deadline=None)
 @given(_answers)
 def test_things_with_an_identifier_are_there_once(found: dict[Role, dict[str, SourceRecords]]) -> None:
     """A plate, a parcel, an account number or a BSN is never in the content twice."""
@@ -844,6 +875,7 @@ def test_things_with_an_identifier_are_there_once(found: dict[Role, dict[str, So
     assert len(numbers) == len(set(numbers))
 
 
+@settings(deadline=None)
 @given(_answers)
 def test_no_amount_is_lost(found: dict[Role, dict[str, SourceRecords]]) -> None:
     """Every balance that was told is a record's amount or one of the values of a finding."""

@@ -1,0 +1,5 @@
+"""`python -m broker` is `ophaalbrug`."""
+
+from broker.cli import main
+
+main()
