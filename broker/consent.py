@@ -261,11 +261,9 @@ def _merged(session: Session, plain: dict[str, bytes]) -> Content:
         _role(role): {source: state.status.value for source, state in person.sources.items()}
         for role, person in session.people.items()
     }
-    content = merge(found, statuses=statuses, bsns=bsns)
-    permitted = views.permitted(
-        content, frozenset(session.profile.fields), bsn_allowed=session.profile.bsn_basis is not None
-    )
-    return views.with_remarks(permitted, tuple(remarks))
+    content = views.with_remarks(merge(found, statuses=statuses, bsns=bsns), tuple(remarks))
+    fields = frozenset(session.profile.fields)
+    return views.permitted(content, fields, bsn_allowed=session.profile.bsn_basis is not None)
 
 
 def _role(name: str) -> Role:

@@ -185,15 +185,15 @@ def _missing(statuses: Mapping[Role, Mapping[str, str]]) -> Iterator[Finding]:
 def _doubts(answers: Mapping[Answer, SourceRecords], names: Names) -> Iterator[Finding]:
     for answer, records in answers.items():
         role, source = answer
-        family = {r.person: field_of(r) for r in records.relations}
         for person in records.persons:
+            related = min((field_of(r) for r in records.relations if r.person == person.id), default=None)
             for block in person.under_investigation:
                 yield Finding(
                     kind="under-investigation",
                     code=block,
                     source=source,
                     person=names[answer, person.id],
-                    field=DOUBTED.get(block) or (family.get(person.id) if block == "relation" else f"person.{block}"),
+                    field=DOUBTED.get(block) or (related if block == "relation" else f"person.{block}"),
                 )
         if any(address.under_investigation for address in records.addresses):
             yield Finding(kind="under-investigation", code="address", source=source, person=role, field="address")

@@ -262,7 +262,7 @@ class BackOffice:
         body = await request.read()
         keys = await self._broker_keys()
         try:
-            event = verified(self.webhook_secret, keys, request.headers, body)
+            event = verified(self.webhook_secret, keys, request.headers, body, self._clock())
             noted = self._noted(event, body)
             status = self._status(noted)
             if status < 300 and not noted.accepted:

@@ -34,11 +34,19 @@ class CallbackResult(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
-class Form(msgspec.Struct):
+class Form(msgspec.Struct, frozen=True):
     """A form on a page: where it goes, and its fields with what they hold already."""
 
     action: str
     fields: dict[str, str]
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the identity provider: its address, its forms, and where it sends the browser, if anywhere."""
+
+    address: URL
+    goes_to: str
+    forms: list[Form]
 
 
 class _Forms(HTMLParser):
@@ -72,19 +80,25 @@ async def log_in(
     is shown. Raises LoginStuck.
     """
     start = URL(url)
-    goal = start.query.get("redirect_uri", "")
-    async with aiohttp.ClientSession(cookie_jar=jar or aiohttp.CookieJar(unsafe=True), timeout=QUICK) as browser:
-        answer = await browser.get(start, allow_redirects=False)
+    cookies = aiohttp.CookieJar(unsafe=True) if jar is None else jar  # an empty jar is false
+    async with aiohttp.ClientSession(cookie_jar=cookies, timeout=QUICK) as browser:
+        page = await _load(browser, start)
         for _ in range(MOST_PAGES):
-            page, place = await answer.text(), answer.headers.get("Location", "")
-            if place.startswith(goal) and place:
-                return _returned(URL(place))
-            shown = forms(page)
-            if answer.status >= 400 or not shown:
+            if page.goes_to and page.goes_to.startswith(start.query["redirect_uri"]):
+                return _returned(URL(page.goes_to))
+            if not page.forms:
                 break
-            form = shown[-1] if cancel else await _filled(browser, answer.url, shown[0], username)
-            answer = await browser.post(answer.url.join(URL(form.action)), data=form.fields, allow_redirects=False)
+            form = page.forms[-1] if cancel else await _filled(browser, page, username)
+            page = await _load(browser, page.address.join(URL(form.action)), form)
     raise LoginStuck
+
+
+async def _load(browser: aiohttp.ClientSession, address: URL, form: Form | None = None) -> Page:
+    """A page as a browser has it, or where it sends us; with `form` it is submitted."""
+    method, data = ("GET", None) if form is None else ("POST", form.fields)
+    async with browser.request(method, address, data=data, allow_redirects=False) as answer:
+        goes_to = answer.headers.get("Location", "")
+        return Page(address=answer.url, goes_to=goes_to, forms=forms(await answer.text()))
 
 
 def _returned(place: URL) -> CallbackResult:
@@ -92,11 +106,11 @@ def _returned(place: URL) -> CallbackResult:
     return CallbackResult(state=told.get("state", ""), code=told.get("code"), error=told.get("error"))
 
 
-async def _filled(browser: aiohttp.ClientSession, page: URL, form: Form, username: str) -> Form:
-    """The form with what a person types: a name and a password, or the code from the inbox."""
-    typed = {"user": username, "password": PASSWORD}
+async def _filled(browser: aiohttp.ClientSession, page: Page, username: str) -> Form:
+    """The page's first form with what a person types: a name and a password, or the code from the inbox."""
+    form, typed = page.forms[0], {"user": username, "password": PASSWORD}
     if "code" in form.fields:
-        typed = {"code": await _texted_code(browser, page, username)}
+        typed = {"code": await _texted_code(browser, page.address, username)}
     return Form(form.action, {name: typed.get(name, value) for name, value in form.fields.items()})
 
 
@@ -126,10 +140,10 @@ async def collect(
     Raises TimeoutError, LoginStuck, ApiError.
     """
     outcomes: dict[str, str] = {}
+    tell, cookies = on_progress or _silent, phone.jar if jar is None else jar
     for source in sources:
-        tell = on_progress or _silent
         tell(person, source, "login")
-        outcomes[source] = await _collect_one(phone, person, username, source, jar or phone.jar, seconds)
+        outcomes[source] = await _collect_one(phone, person, username, source, cookies, seconds)
         tell(person, source, outcomes[source])
     return outcomes
 

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+from ahocorasick_rs import BytesAhoCorasick
 
 _CHUNK = 8 * 1024 * 1024
 _MAPPING = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+\s*(.*)$")
@@ -58,8 +59,10 @@ class Search:
     """A search for some values; `planted` is the one every place must show."""
 
     def __init__(self, values: Iterable[str], planted: str) -> None:
-        self._forms = {value: forms(value) for value in values}
-        self._planted = forms(planted)
+        named = [(value, form) for value in (*values, planted) for form in sorted(forms(value))]
+        self._owners = [value for value, _ in named]
+        self._automaton = BytesAhoCorasick([form for _, form in named])
+        self._planted = planted
 
     def files(self, place: str, paths: Iterable[Path]) -> Found:
         """Search files. Raises BlindError when the planted value is in none of them."""
@@ -70,15 +73,13 @@ class Search:
         return self._search(place, _pages(pid))
 
     def _search(self, place: str, chunks: Iterator[bytes]) -> Found:
-        seen, found = False, set[str]()
+        found: set[str] = set()
         for chunk in chunks:
-            seen = seen or any(form in chunk for form in self._planted)
-            found |= {
-                v for v, all_forms in self._forms.items() if v not in found and any(f in chunk for f in all_forms)
-            }
-        if not seen:
+            matches = self._automaton.find_matches_as_indexes(chunk, overlapping=True)
+            found |= {self._owners[number] for number, _, _ in matches}
+        if self._planted not in found:
             raise BlindError(f"{place}: the planted value was not found")
-        return Found(place=place, count=len(found))
+        return Found(place=place, count=len(found) - 1)
 
 
 def _read(path: Path) -> Iterator[bytes]:

@@ -623,6 +623,14 @@ def test_pensions_told_by_two_sources_are_one(pension: Any) -> None:
     assert len(content.pensions[0].sources) == 2
 
 
+def test_ages_told_differently_clash_in_years_and_months() -> None:
+    """A value of parts is written with its parts."""
+    ages = [StatePension(person="self", starts_at=age) for age in (Age(years=67, months=3), Age(years=67))]
+    content = household({**told("mijnpensioenoverzicht", pensions=ages[:1]), **told("other", pensions=ages[1:])})
+    (clash,) = findings(content, "clash")
+    assert said(clash) == [("mijnpensioenoverzicht", "67, 3"), ("other", "67, 0")]
+
+
 @pytest.mark.parametrize("status", ["failed", "skipped", "todo"])
 def test_a_missing_source_is_said(status: str) -> None:
     """Empty is never failure: what was not answered is named, by person and source."""
@@ -690,7 +698,7 @@ _person = st.builds(
     name=_name,
     birth_date=st.sampled_from([None, "2001-01-01", "2002"]),
     nationalities=st.sampled_from([(), ("x",), ("y", "x")]),
-    under_investigation=st.sampled_from([(), ("name",)]),
+    under_investigation=st.sampled_from([(), ("name",), ("relation",)]),
 )
 _relation = st.builds(
     Relation,

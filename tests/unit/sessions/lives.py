@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from sessions import collecting, consenting, ending, pairing
+from sessions.errors import RefusalCode, Refused
 from sessions.lifecycle import HOUR, Event
 from sessions.model import Consent, Login, Phone, Profile, Recipient, Role, Session, SourceStatus, State, Text
 
@@ -166,3 +170,11 @@ def status(session: Session, role: Role = "applicant", source: str = REQUIRED) -
 def only(session: Session, **more: Any) -> Session:
     """The session with some fields otherwise, for what no move would make."""
     return replace(session, **more)
+
+
+@contextmanager
+def refuses(code: RefusalCode) -> Iterator[None]:
+    """What stands inside is refused, with this code."""
+    with pytest.raises(Refused) as refused:
+        yield
+    assert refused.value.code == code

@@ -90,7 +90,7 @@ def test_every_session_has_a_moment_at_which_time_moves_it(state: State) -> None
 
 
 def test_deadlines_of_the_states() -> None:
-    """`expiresAt` before anyone is linked, two minutes for a code, 76 hours for delivery, a day for the closing page."""
+    """`expiresAt` before anyone is linked, two minutes for a code, 76 hours for delivery, a day for the rest."""
     assert deadline(lives.created(), NOW) == deadline(lives.opened(), NOW) == EXPIRES
     assert deadline(lives.waiting(), NOW) == NOW + 2 * MINUTE
     assert deadline(lives.sent(), NOW) == NOW + 76 * HOUR

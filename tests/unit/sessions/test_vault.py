@@ -1,0 +1,108 @@
+"""The vault: reading takes the store, the server's secret and the phone's token together; records cannot be moved."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessions.secrets import Keyring, PhoneToken, new_phone_token
+from sessions.vault import VaultError, decrypt, encrypt, new_key, open_key, seal_key, wrap_public
+
+SESSION = "00" + "a" * 20
+RING, OTHER_RING = Keyring(b"r" * 32), Keyring(b"s" * 32)
+TOKEN = new_phone_token(SESSION, "p1")
+KEY = new_key()
+SEALED = seal_key(KEY, wrap_public(TOKEN, RING), SESSION, "p1")
+
+
+def test_the_phone_opens_the_vault_key_with_its_token() -> None:
+    """80 bytes lie in the store for each phone: 32 of HPKE's encapsulated key, 32 of the key, 16 of the tag."""
+    assert open_key(SEALED, TOKEN, RING, SESSION, "p1") == KEY
+    assert (len(SEALED), len(KEY), len(wrap_public(TOKEN, RING))) == (80, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ("sealed", "token", "ring", "session", "phone"),
+    [
+        (SEALED, new_phone_token(SESSION, "p1"), RING, SESSION, "p1"),
+        (SEALED, PhoneToken(TOKEN[:-1]), RING, SESSION, "p1"),
+        (SEALED, TOKEN, OTHER_RING, SESSION, "p1"),
+        (SEALED, TOKEN, RING, "00" + "b" * 20, "p1"),
+        (SEALED, TOKEN, RING, SESSION, "p2"),
+        (seal_key(KEY, wrap_public(TOKEN, OTHER_RING), SESSION, "p1"), TOKEN, RING, SESSION, "p1"),
+    ],
+    ids=["another token", "a piece of it", "another broker", "another session", "another phone", "another public half"],
+)
+def test_two_of_three_are_not_enough(sealed: bytes, token: PhoneToken, ring: Keyring, session: str, phone: str) -> None:
+    """Whoever lacks the phone's token or the broker's secret reads nothing, and the place counts too."""
+    with pytest.raises(VaultError):
+        open_key(sealed, token, ring, session, phone)
+
+
+@given(st.integers(0, len(SEALED) - 1), st.integers(1, 255))
+def test_a_tampered_vault_key_does_not_open(position: int, flip: int) -> None:
+    """Any changed byte is noticed."""
+    changed = bytearray(SEALED)
+    changed[position] ^= flip
+    with pytest.raises(VaultError):
+        open_key(bytes(changed), TOKEN, RING, SESSION, "p1")
+
+
+@given(st.binary(max_size=100))
+def test_something_else_is_no_vault_key(junk: bytes) -> None:
+    """Also an empty or cut value is an ordinary refusal."""
+    with pytest.raises(VaultError):
+        open_key(junk, TOKEN, RING, SESSION, "p1")
+
+
+def test_the_wrap_key_can_be_made_again_from_the_token_and_only_from_it() -> None:
+    """Nothing but its public half needs to be stored; each phone has its own."""
+    assert wrap_public(TOKEN, RING) == wrap_public(TOKEN, RING)
+    others = [wrap_public(new_phone_token(SESSION, "p1"), RING), wrap_public(TOKEN, OTHER_RING)]
+    assert wrap_public(TOKEN, RING) not in others
+
+
+@given(st.binary(max_size=2000))
+def test_a_record_comes_back_as_it_went_in(plain: bytes) -> None:
+    """12 bytes of nonce and 16 of tag are all that is added."""
+    sealed = encrypt(KEY, SESSION, "applicant/uwv", 1, plain)
+    assert decrypt(KEY, SESSION, "applicant/uwv", 1, sealed) == plain
+    assert len(sealed) == len(plain) + 28
+
+
+def test_a_record_never_looks_the_same_twice() -> None:
+    """A fresh nonce each time: equal data cannot be recognised."""
+    assert len({encrypt(KEY, SESSION, "applicant/uwv", 1, b"same") for _ in range(50)}) == 50
+
+
+@pytest.mark.parametrize(
+    ("session", "record", "version"),
+    [
+        ("00" + "b" * 20, "applicant/uwv", 2),
+        (SESSION, "partner/uwv", 2),
+        (SESSION, "applicant/belastingdienst", 2),
+        (SESSION, "applicant/uwv", 1),
+        (SESSION, "applicant/uwv", 3),
+    ],
+    ids=["session", "person", "source", "rolled back", "not yet"],
+)
+def test_a_record_cannot_be_moved_swapped_or_rolled_back(session: str, record: str, version: int) -> None:
+    """Session, person, source and version are bound to the ciphertext."""
+    sealed = encrypt(KEY, SESSION, "applicant/uwv", 2, b"data")
+    with pytest.raises(VaultError):
+        decrypt(KEY, session, record, version, sealed)
+
+
+@given(st.binary(max_size=60))
+def test_something_else_is_no_record(junk: bytes) -> None:
+    """Junk, cut and empty values are refused without saying why."""
+    with pytest.raises(VaultError) as error:
+        decrypt(KEY, SESSION, "applicant/uwv", 1, junk)
+    assert error.value.__cause__ is None
+
+
+def test_another_vault_key_reads_nothing() -> None:
+    """After a restart there is a new key, and what an old copy of the store held stays shut."""
+    with pytest.raises(VaultError):
+        decrypt(new_key(), SESSION, "r", 1, encrypt(KEY, SESSION, "r", 1, b"data"))
