@@ -58,10 +58,7 @@ class Worker:
     async def _round(self) -> float:
         """Take everything that is due now; answers how long nothing else will be."""
         now = self._parts.clock()
-        if (
-            abs(await self._parts.connection.now() - now) > CLOCK_DRIFT_SECONDS
-            and not self._parts.settings.clock_offset_file
-        ):
+        if await clock_differs(self._parts):
             log.warning("worker.clock_differs")
             return LOOK_AGAIN_SECONDS
         first = await self._parts.work.next_due()

@@ -84,7 +84,7 @@ async def log_in(
     async with aiohttp.ClientSession(cookie_jar=cookies, timeout=QUICK) as browser:
         page = await _load(browser, start)
         for _ in range(MOST_PAGES):
-            if page.goes_to and page.goes_to.startswith(start.query["redirect_uri"]):
+            if page.goes_to.startswith(start.query["redirect_uri"]):
                 return _returned(URL(page.goes_to))
             if not page.forms:
                 break

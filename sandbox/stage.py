@@ -158,7 +158,7 @@ async def running(
     """
     broker_port, world_port, office_port = (port or free_port() for port in ports)
     broker_url, world_url = f"http://127.0.0.1:{broker_port}", f"http://127.0.0.1:{world_port}"
-    client_keys = _login_keys(folder)
+    client_keys = login_keys(folder)
     world = SandboxSettings(
         client_jwks=client_keys, redirect_uris=(f"{broker_url}/phone/terug",), slow_seconds=slow_seconds
     )
@@ -173,7 +173,7 @@ async def running(
             world_url=world_url,
             backoffice=backoffice,
             http=http,
-            environment=_environment(folder, _settings(folder, broker_port, world_url, settings or {})),
+            environment=_environment(folder, settings_for(folder, broker_port, world_url, settings or {})),
             processes={},
         )
         stack.push_async_callback(_down, stage)
@@ -204,7 +204,7 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def _login_keys(folder: Path) -> dict[str, Any]:
+def login_keys(folder: Path) -> dict[str, Any]:
     """The broker's keys at the identity provider: PEM files for the broker, public JWKs for the provider."""
     public: list[dict[str, Any]] = []
     for use in ("sig", "enc"):
@@ -217,7 +217,7 @@ def _login_keys(folder: Path) -> dict[str, Any]:
     return {"keys": public}
 
 
-def _settings(folder: Path, port: int, world: str, more: Mapping[str, str]) -> dict[str, str]:
+def settings_for(folder: Path, port: int, world: str, more: Mapping[str, str]) -> dict[str, str]:
     """The broker's settings as environment variables: this world's sources, and its identity provider."""
     registers = {
         name: {"base_url": f"{world}/{name}", "api_key": API_KEYS[name]} for name in ("brp", "woz", "brk", "rdw")

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Response, Router, get, post
 from litestar.datastructures import Cookie
+from litestar.params import FromPath
 
 import qr.codes
 import qr.pictures
@@ -81,7 +82,7 @@ async def browser_session(request: AnyRequest) -> Opened:
 
 
 @get("/{link:str}")
-async def invitation(request: AnyRequest, link: str) -> JourneyView:
+async def invitation(request: AnyRequest, link: FromPath[str]) -> JourneyView:
     """What the link is for. Looking changes nothing."""
     parts = parts_of(request)
     opened = await parts.sessions.read(session_of_link(parts.keys.ring, link))
@@ -89,7 +90,7 @@ async def invitation(request: AnyRequest, link: str) -> JourneyView:
 
 
 @post("/{link:str}/start", status_code=200)
-async def start(request: AnyRequest, link: str) -> Response[JourneyView]:
+async def start(request: AnyRequest, link: FromPath[str]) -> Response[JourneyView]:
     """Start, in this browser; a browser that started before is told so."""
     same_origin(request)
     parts = parts_of(request)

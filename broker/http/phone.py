@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Router, delete, get, post
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath
 
 import qr.codes
 import qr.pictures
@@ -249,7 +250,7 @@ async def _limit_typing(request: AnyRequest, parts: Parts, now: float) -> None:
 
 
 @delete("/pairing", status_code=200)
-async def decline_pairing(request: AnyRequest, caller: Caller) -> Closing:
+async def decline_pairing(request: AnyRequest, caller: NamedDependency[Caller]) -> Closing:
     """No, I did not open that page: the waiting phone is forgotten, the PC shows a fresh QR."""
     parts, pending = parts_of(request), caller.pending
     if pending is None:
@@ -267,7 +268,7 @@ async def decline_pairing(request: AnyRequest, caller: Caller) -> Closing:
 
 
 @post("/pairing-tokens", status_code=201)
-async def partner_token(request: AnyRequest, caller: Caller) -> ShownToken:
+async def partner_token(request: AnyRequest, caller: NamedDependency[Caller]) -> ShownToken:
     """A QR for the partner's own phone, shown on the first phone."""
     parts, phone = parts_of(request), caller.linked()
     if phone.role != "applicant":
@@ -282,7 +283,7 @@ async def partner_token(request: AnyRequest, caller: Caller) -> ShownToken:
 
 
 @post("/pairings/{pairing_id:str}/approval", status_code=200, body=Approve)
-async def approve(request: AnyRequest, caller: Caller, pairing_id: str) -> PhoneView:
+async def approve(request: AnyRequest, caller: NamedDependency[Caller], pairing_id: FromPath[str]) -> PhoneView:
     """The first phone types the code of the partner's phone; only it can seal the vault key to that phone."""
     parts, asked = parts_of(request), await body_of(request, Approve)
     phone, key = caller.linked(), _vault_key(request, caller)
@@ -310,13 +311,13 @@ def _view(parts: Parts, session: Session, phone: Phone | None, now: float) -> Ph
 
 
 @get("/session")
-async def read_session(request: AnyRequest, caller: Caller) -> PhoneView:
+async def read_session(request: AnyRequest, caller: NamedDependency[Caller]) -> PhoneView:
     """Where the session stands, as this phone may know it."""
     return _view(parts_of(request), caller.session, caller.phone, caller.now)
 
 
 @get("/events")
-async def events(request: AnyRequest, caller: Caller) -> Any:
+async def events(request: AnyRequest, caller: NamedDependency[Caller]) -> Any:
     """The same, each time something changes. The proof is checked at the start; the stream ends itself."""
     parts = parts_of(request)
     phone_id = caller.phone.id if caller.phone else caller.pending.phone.id if caller.pending else ""
@@ -325,7 +326,9 @@ async def events(request: AnyRequest, caller: Caller) -> Any:
 
 
 @post("/persons/{person:str}/sources/{source:str}/login", status_code=200)
-async def login(request: AnyRequest, caller: Caller, person: str, source: str) -> LoginStarted:
+async def login(
+    request: AnyRequest, caller: NamedDependency[Caller], person: FromPath[str], source: FromPath[str]
+) -> LoginStarted:
     """Begin a login for one source: where the phone goes to log in."""
     key = _vault_key(request, caller)
     url = await _collection(request).begin(caller.opened, caller.linked(), key, _person(person), source, caller.now)
@@ -333,7 +336,9 @@ async def login(request: AnyRequest, caller: Caller, person: str, source: str) -
 
 
 @post("/persons/{person:str}/sources/{source:str}/skip", status_code=200, body=Skip)
-async def skip(request: AnyRequest, caller: Caller, person: str, source: str) -> PhoneView:
+async def skip(
+    request: AnyRequest, caller: NamedDependency[Caller], person: FromPath[str], source: FromPath[str]
+) -> PhoneView:
     """Leave an optional source out."""
     parts, phone, asked = parts_of(request), caller.linked(), await body_of(request, Skip)
     role = _person(person)
@@ -347,7 +352,7 @@ async def skip(request: AnyRequest, caller: Caller, person: str, source: str) ->
 
 
 @post("/logins/callback", status_code=202, body=LoginCallback)
-async def login_callback(request: AnyRequest, caller: Caller) -> None:
+async def login_callback(request: AnyRequest, caller: NamedDependency[Caller]) -> None:
     """A login came back. Fetching goes on by itself; follow the events."""
     asked = await body_of(request, LoginCallback)
     if (asked.code is None) == (asked.error is None):
@@ -357,14 +362,14 @@ async def login_callback(request: AnyRequest, caller: Caller) -> None:
 
 
 @get("/review")
-async def review(request: AnyRequest, caller: Caller) -> Review:
+async def review(request: AnyRequest, caller: NamedDependency[Caller]) -> Review:
     """What was found, as it would be sent, as far as this phone may show it."""
     key = _vault_key(request, caller)
     return await _consents(request).review(caller.opened, caller.linked(), key)
 
 
 @post("/remarks", status_code=201, body=Remark)
-async def remark(request: AnyRequest, caller: Caller) -> None:
+async def remark(request: AnyRequest, caller: NamedDependency[Caller]) -> None:
     """Say that a value is wrong; it goes along with the data as a remark."""
     asked, key = await body_of(request, Remark), _vault_key(request, caller)
     await _consents(request).remark(
@@ -373,7 +378,7 @@ async def remark(request: AnyRequest, caller: Caller) -> None:
 
 
 @post("/persons/{person:str}/consent", status_code=200, body=GiveConsent)
-async def consent(request: AnyRequest, caller: Caller, person: str) -> Consented:
+async def consent(request: AnyRequest, caller: NamedDependency[Caller], person: FromPath[str]) -> Consented:
     """Consent to what was shown; the last adult's consent sends."""
     asked, key = await body_of(request, GiveConsent), _vault_key(request, caller)
     session, receipt = await _consents(request).give(
@@ -383,7 +388,7 @@ async def consent(request: AnyRequest, caller: Caller, person: str) -> Consented
 
 
 @delete("/persons/{person:str}/consent", status_code=200)
-async def amend(request: AnyRequest, caller: Caller, person: str) -> PhoneView:
+async def amend(request: AnyRequest, caller: NamedDependency[Caller], person: FromPath[str]) -> PhoneView:
     """Change after all: every consent is void and the content can change again."""
     phone = caller.linked()
     after = await _consents(request).amend(caller.opened, phone, _person(person), caller.now)
@@ -391,7 +396,7 @@ async def amend(request: AnyRequest, caller: Caller, person: str) -> PhoneView:
 
 
 @post("/persons/{person:str}/decline", status_code=200)
-async def decline(request: AnyRequest, caller: Caller, person: str) -> PhoneView:
+async def decline(request: AnyRequest, caller: NamedDependency[Caller], person: FromPath[str]) -> PhoneView:
     """Do not take part: the applicant ends the session, the partner leaves it where the profile allows that."""
     phone = caller.linked()
     after = await _consents(request).decline(caller.opened, phone, _person(person), caller.now)
@@ -399,21 +404,21 @@ async def decline(request: AnyRequest, caller: Caller, person: str) -> PhoneView
 
 
 @post("/extension", status_code=200)
-async def extend(caller: Caller) -> Extended:
+async def extend(caller: NamedDependency[Caller]) -> Extended:
     """More time: any request of a phone gives the attempt another hour; this one only says until when."""
     require(caller.session, State.COLLECTING)
     return Extended(attempt_ends_at=utc(attempt_end(caller.session, caller.now)))
 
 
 @post("/withdrawal", status_code=200)
-async def withdraw(request: AnyRequest, caller: Caller) -> Closing:
+async def withdraw(request: AnyRequest, caller: NamedDependency[Caller]) -> Closing:
     """Take back consent, until the provider acknowledged: the payload is destroyed."""
     caller.linked()
     return await _end(request, caller, Event.WITHDRAW, "withdrawn")
 
 
 @delete("/session", status_code=200)
-async def stop(request: AnyRequest, caller: Caller) -> Closing:
+async def stop(request: AnyRequest, caller: NamedDependency[Caller]) -> Closing:
     """Stop: everything is destroyed."""
     caller.linked()
     return await _end(request, caller, Event.STOP, "citizen")
@@ -432,7 +437,7 @@ async def _end(request: AnyRequest, caller: Caller, event: Event, reason: str) -
 
 
 @get("/receipt")
-async def receipt(caller: Caller) -> Closing:
+async def receipt(caller: NamedDependency[Caller]) -> Closing:
     """The purge receipt, for a day after the end."""
     session = caller.session
     return Closing(status=session.state, reason=session.reason, purge_receipt=session.purge_receipt)

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Response, Router, delete, get, post
-from litestar.di import Provide
-from litestar.params import Parameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from broker import oauth
 from broker.creation import IdempotencyKey, SessionRequest, create, journey_url
@@ -84,7 +84,7 @@ async def _own(parts: Parts, caller: Provider, session_id: str) -> Opened:
 
 
 @post("/sessions", status_code=201, body=SessionRequest)
-async def create_session(request: AnyRequest, caller: Provider) -> Response[Created]:
+async def create_session(request: AnyRequest, caller: NamedDependency[Provider]) -> Response[Created]:
     """Open a session. With an Idempotency-Key the same request may be sent again and answers the same."""
     parts = parts_of(request)
     asked = await body_of(request, SessionRequest)
@@ -111,7 +111,9 @@ def _idempotency_key(request: AnyRequest) -> str | None:
 
 
 @get("/sessions/{session_id:str}")
-async def read_session(request: AnyRequest, caller: Provider, session_id: str) -> ProviderView:
+async def read_session(
+    request: AnyRequest, caller: NamedDependency[Provider], session_id: FromPath[str]
+) -> ProviderView:
     """Where a session stands; never data."""
     return for_provider(await _own(parts_of(request), caller, session_id))
 
@@ -119,11 +121,11 @@ async def read_session(request: AnyRequest, caller: Provider, session_id: str) -
 @get("/sessions")
 async def list_sessions(
     request: AnyRequest,
-    caller: Provider,
-    reference: str | None = None,
-    status: State | None = None,
-    offset: Annotated[int, Parameter(ge=0, le=1_000_000)] = 0,
-    limit: Annotated[int, Parameter(ge=1, le=200)] = PAGE_SIZE,
+    caller: NamedDependency[Provider],
+    reference: FromQuery[str | None] = None,
+    status: FromQuery[State | None] = None,
+    offset: Annotated[int, QueryParameter(ge=0, le=1_000_000)] = 0,
+    limit: Annotated[int, QueryParameter(ge=1, le=200)] = PAGE_SIZE,
 ) -> Page:
     """The provider's sessions, newest first, by reference and status. May lag a second."""
     found = await parts_of(request).records.listed(
@@ -133,7 +135,9 @@ async def list_sessions(
 
 
 @delete("/sessions/{session_id:str}", status_code=200)
-async def cancel_session(request: AnyRequest, caller: Provider, session_id: str) -> ProviderView:
+async def cancel_session(
+    request: AnyRequest, caller: NamedDependency[Provider], session_id: FromPath[str]
+) -> ProviderView:
     """Stop a session and purge it. Doing it twice changes nothing."""
     parts = parts_of(request)
     opened = await _own(parts, caller, session_id)
@@ -148,7 +152,9 @@ async def cancel_session(request: AnyRequest, caller: Provider, session_id: str)
 
 
 @get("/sessions/{session_id:str}/payload", media_type="application/jose")
-async def read_payload(request: AnyRequest, caller: Provider, session_id: str) -> Response[bytes]:
+async def read_payload(
+    request: AnyRequest, caller: NamedDependency[Provider], session_id: FromPath[str]
+) -> Response[bytes]:
     """The sealed payload (compact JWE), as often as wanted until it is acknowledged."""
     parts = parts_of(request)
     session = (await _own(parts, caller, session_id)).session
@@ -159,7 +165,9 @@ async def read_payload(request: AnyRequest, caller: Provider, session_id: str) -
 
 
 @post("/sessions/{session_id:str}/acknowledgement", status_code=200, body=Acknowledgement)
-async def acknowledge_payload(request: AnyRequest, caller: Provider, session_id: str) -> ProviderView:
+async def acknowledge_payload(
+    request: AnyRequest, caller: NamedDependency[Provider], session_id: FromPath[str]
+) -> ProviderView:
     """Say that the payload was received and opened: the session is delivered and purged in the same step."""
     parts = parts_of(request)
     given = await body_of(request, Acknowledgement)
@@ -169,7 +177,7 @@ async def acknowledge_payload(request: AnyRequest, caller: Provider, session_id:
 
 
 @get("/sessions/{session_id:str}/receipts")
-async def read_receipts(request: AnyRequest, caller: Provider, session_id: str) -> Receipts:
+async def read_receipts(request: AnyRequest, caller: NamedDependency[Provider], session_id: FromPath[str]) -> Receipts:
     """The signed purge receipt, and the hashes of the consent receipts."""
     session = (await _own(parts_of(request), caller, session_id)).session
     given = {role: consent.receipt_digest for role, consent in session.consents.items()}
@@ -177,7 +185,7 @@ async def read_receipts(request: AnyRequest, caller: Provider, session_id: str) 
 
 
 @get("/profiles")
-async def list_profiles(caller: Provider) -> tuple[Profile, ...]:
+async def list_profiles(caller: NamedDependency[Provider]) -> tuple[Profile, ...]:
     """The provider's profiles."""
     return caller.profile
 

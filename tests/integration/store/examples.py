@@ -16,6 +16,7 @@ from tests.stores import Store
 
 NOW = float(int(time.time()))  # deadlines become TTLs on the store's own clock
 DAY = 86_400.0
+QR = "digest-of-qr"
 PROFILE = Profile(id="schuldhulp", purpose=Text(nl="Schuldhulp", en="Debt help"), required=("uwv",), household="single")
 
 
@@ -48,17 +49,17 @@ def phone(number: int = 1, role: Role = "applicant") -> Phone:
 
 
 async def opened(store: SessionStore, made: Session) -> str:
-    """Create a session and open it with one QR token shown, `qr`; answers its id."""
+    """Create a session and open it with one QR token shown; answers its id."""
     await store.create(Change(session=made), NOW)
     await store.move(made.id, lambda s, now: pairing.start(s, "browser", None, random_text(), now), NOW)
-    await store.move(made.id, lambda s, now: pairing.show_token(s, "qr", "applicant", now), NOW)
+    await store.move(made.id, lambda s, now: pairing.show_token(s, QR, "applicant", now), NOW)
     return made.id
 
 
 async def scanned(store: SessionStore, made: Session) -> str:
     """A session whose phone waits for its pairing code, `code`."""
     session_id = await opened(store, made)
-    await store.move(session_id, lambda s, now: pairing.scan(s, "qr", phone(), "code", now), NOW)
+    await store.move(session_id, lambda s, now: pairing.scan(s, QR, phone(), "code", now), NOW)
     return session_id
 
 

@@ -21,7 +21,7 @@ from sessions.store.scripts import StoreUnavailable
 from sessions.store.sessions import SessionStore, key
 from tests import stores
 from tests.integration.store import examples
-from tests.integration.store.examples import NOW, everything, kinds, pending, phone, session
+from tests.integration.store.examples import NOW, QR, everything, kinds, pending, phone, session
 from tests.stores import DroppingProxy, Store, connected
 
 
@@ -248,7 +248,7 @@ async def test_a_new_typed_code_replaces_the_former(sessions: SessionStore) -> N
     assert await sessions.session_of_code(0, "second") == session_id
 
 
-@pytest.mark.parametrize("redeemed", ["typed", "qr"])
+@pytest.mark.parametrize("redeemed", ["typed", QR])
 async def test_a_scan_spends_the_typed_code(sessions: SessionStore, redeemed: str) -> None:
     """Once a phone waits, by code or by QR, the code is good for nobody."""
     session_id = await examples.opened(sessions, session())
@@ -262,7 +262,7 @@ async def test_of_fifty_phones_that_scan_one_waits(sessions: SessionStore) -> No
     session_id = await examples.opened(sessions, session())
 
     def scan(by: Phone) -> Any:
-        return sessions.move(session_id, lambda s, now: pairing.scan(s, "qr", by, f"code-{by.id}", now), NOW)
+        return sessions.move(session_id, lambda s, now: pairing.scan(s, QR, by, f"code-{by.id}", now), NOW)
 
     outcomes = await asyncio.gather(*(_outcome(scan(phone(number))) for number in range(50)))
     assert sorted(outcomes) == sorted(["done", *["already-paired"] * 49])
@@ -343,7 +343,7 @@ def _stopped(found: Session, now: float) -> Change:
 
 
 _LEFT = {"session", "deadlines", "outbox", "effect:notice", "effect:index"}
-_CANARIES = (b"CANARY", b"wrap-public", b"thumbprint", b"sealed-vault-key", b"digest-of-code", b"qr")
+_CANARIES = (b"CANARY", b"wrap-public", b"thumbprint", b"sealed-vault-key", b"digest-of-code", QR.encode())
 
 
 def _assert_tombstone(running: Store, session_id: str, extra: frozenset[str] = frozenset()) -> None:
@@ -371,7 +371,7 @@ async def test_purge_leaves_the_tombstone_and_nothing_else(sessions: SessionStor
 
 
 async def test_delivery_leaves_the_tombstone_and_nothing_else(sessions: SessionStore, running: Store) -> None:
-    """The same when the provider has acknowledged: also the delivery that waited is gone; the idempotency mark stays."""
+    """The same once the provider has acknowledged: the delivery that waited is gone too; the idempotency mark stays."""
     made = session()
     await sessions.create(Change(session=made), NOW, ("name", b"body"))
     other = await examples.consented(sessions, session())

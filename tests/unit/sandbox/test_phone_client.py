@@ -199,7 +199,7 @@ async def test_a_browser_keeps_its_cookie_and_names_its_origin() -> None:
 
 
 def test_forms_are_read_with_what_they_hold() -> None:
-    """Fields of each form in order, hidden ones with their value; what stands outside a form is nobody's."""
+    """Fields of each form in order, hidden ones with their value; an input before any form is nobody's."""
     page = (
         '<input name="x"><form action="/a"><input type=hidden name=l value="&amp;1"><input name=u></form><form></form>'
     )

@@ -1,0 +1,18 @@
+"""The house every journey test plays in: one per test, on an empty embedded store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from tests.house import House, standing
+from tests.stores import Store
+
+
+@pytest.fixture
+async def house(tmp_path: Path, single_store: Store) -> AsyncGenerator[House]:
+    """A standing house with a webhook."""
+    async with standing(tmp_path, single_store.url) as built:
+        yield built
