@@ -33,10 +33,10 @@ LOGIN_EXCHANGE_SECONDS = 30.0
 PROGRESS_AFTER_SECONDS = 1.0
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
+class Job(msgspec.Struct, kw_only=True):
     """One person at one source, with what is needed to collect there."""
 
-    session: Session  # as it was when fetching began
+    opened: Opened  # the session as this job last knew it
     phone: Phone
     role: Role
     source: str
@@ -126,13 +126,13 @@ class Collection:
         now: float,
     ) -> None:
         lease = now + self._connector(source).manifest.timeout_seconds + LOGIN_EXCHANGE_SECONDS
-        session = await self._parts.sessions.move(
+        begun = await self._parts.sessions.move(
             opened.session.id,
             lambda session, _: collecting.begin_fetching(session, phone, role, source, lease),
             now,
             opened,
         )
-        job = Job(session=session, phone=phone, role=role, source=source, lease=lease, key=key, login=login, code=code)
+        job = Job(opened=begun, phone=phone, role=role, source=source, lease=lease, key=key, login=login, code=code)
         task = asyncio.create_task(self._run(job))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -150,6 +150,9 @@ class Collection:
         except asyncio.CancelledError:
             await self._keep(job, Failed(kind="interrupted"))
             raise
+        except Refused as refused:
+            log.info("collection.dropped", session_ref=session_ref(job.opened.session.id), reason=refused.code)
+            return
         except Exception as error:
             log.error("collection.crashed", connector=job.source, where=where(error))
             outcome = Failed(kind="unreadable", detail="internal")
@@ -176,7 +179,7 @@ class Collection:
     def _context(self, job: Job, subject: Subject) -> Context:
         return Context(
             subject=subject,
-            fields=frozenset(job.session.profile.fields),  # pyright: ignore[reportArgumentType] - checked on entry
+            fields=frozenset(job.opened.session.profile.fields),  # pyright: ignore[reportArgumentType] - checked on entry
             door=self._parts.sources,
             now=utc(self._parts.clock()),
             request_id=random_text(12),
@@ -197,17 +200,16 @@ class Collection:
     async def _subject(self, job: Job) -> Subject | None:
         """Who this is about: proven by the login, or by the one of less than 15 minutes ago. None: somebody else."""
         if job.login is None or job.code is None:
-            return (await self.identities(job.session, job.key)).get((job.role, job.source))
+            return (await self.identities(job.opened.session, job.key)).get((job.role, job.source))
         identity = await self._identity(job, job.login, job.code)
-        session = job.session
         while True:
-            known = await self.identities(session, job.key)
+            known = await self.identities(job.opened.session, job.key)
             if not _is_expected(identity.bsn, job.role, known):
                 return None
             try:
                 return await self._prove(job, identity, frozenset(known))
             except _StaleError:
-                session = (await self._parts.sessions.read(session.id)).session
+                job.opened = await self._parts.sessions.read(job.opened.session.id)
 
     async def _prove(self, job: Job, identity: Identity, known: frozenset[tuple[str, str]]) -> Subject:
         """Store the proven identity, provided that it was compared with all there are."""
@@ -256,7 +258,7 @@ class Collection:
         log.info(
             "collection.answered",
             connector=job.source,
-            session_ref=session_ref(job.session.id),
+            session_ref=session_ref(job.opened.session.id),
             outcome=type(outcome).__name__.lower(),
             role=job.role,
             **facts,
@@ -264,7 +266,7 @@ class Collection:
         try:
             await self._move(job, lambda session, now: self._kept(session, job, outcome, now))
         except Refused as refused:
-            log.info("collection.dropped", session_ref=session_ref(job.session.id), reason=refused.code)
+            log.info("collection.dropped", session_ref=session_ref(job.opened.session.id), reason=refused.code)
 
     def _kept(self, session: Session, job: Job, outcome: Outcome, now: float) -> Change:
         match outcome:
@@ -282,7 +284,9 @@ class Collection:
                 return collecting.failed(session, job.role, job.source, job.lease, kind, retryable=retryable)
 
     async def _move(self, job: Job, decide: Decide) -> None:
-        await self._parts.sessions.move(job.session.id, decide, self._parts.clock())
+        """A move of this job; it knows the session from its last one, which saves reading it again."""
+        session_id = job.opened.session.id
+        job.opened = await self._parts.sessions.move(session_id, decide, self._parts.clock(), job.opened)
 
     async def stop(self) -> None:
         """Stop every job; their sources become `failed (interrupted)`, which can be retried."""

@@ -114,7 +114,7 @@ class Consents:
 
     async def give(
         self, opened: Opened, phone: Phone, key: VaultKey, role: Role, review_digest: str, text_hash: str, now: float
-    ) -> tuple[Session, SignedConsent]:
+    ) -> tuple[Opened, SignedConsent]:
         """One adult consents to what was shown. The last consent seals the payload and queues it.
 
         Answers the session and the signed receipt, which is not kept here. Raises Refused: review-changed, not-ready,
@@ -128,7 +128,7 @@ class Consents:
             if not same(inside.digest, review_digest) or not same(text_digest(text), text_hash):
                 raise Refused("review-changed")
             if role in session.consents:
-                return session, inside.receipts[role]
+                return opened, inside.receipts[role]
             given = Consent(
                 at=now,
                 review_digest=review_digest,
@@ -141,9 +141,10 @@ class Consents:
             receipt = self._receipt(session, role, given, text)
             given = msgspec.structs.replace(given, receipt_digest=text_digest(receipt.signature))
             change = self._change(session, key, role, given, receipt, inside, now)
-            if await self._parts.sessions.apply(change, opened, now):
-                self._tell(change.session)
-                return change.session, receipt
+            after = await self._parts.sessions.apply(change, opened, now)
+            if after is not None:
+                self._tell(after.session)
+                return after, receipt
             opened = await self._parts.sessions.read(session.id)
 
     def _change(
@@ -195,7 +196,7 @@ class Consents:
 
     async def remark(
         self, opened: Opened, phone: Phone, key: VaultKey, role: Role, field: str, text: str, now: float
-    ) -> Session:
+    ) -> None:
         """The citizen says that a value is wrong: a finding beside it, never a change of the source's value."""
         name = f"remark/{role}"
         while True:
@@ -211,11 +212,11 @@ class Consents:
             after = msgspec.json.encode((*before, remark)[-MAX_REMARKS:])
             version = collecting.next_version(session, name)
             change = collecting.noted(session, name, encrypt(key, session.id, name, version, after))
-            if await self._parts.sessions.apply(change, opened, now):
-                return change.session
+            if await self._parts.sessions.apply(change, opened, now) is not None:
+                return
             opened = await self._parts.sessions.read(session.id)
 
-    async def amend(self, opened: Opened, phone: Phone, role: Role, now: float) -> Session:
+    async def amend(self, opened: Opened, phone: Phone, role: Role, now: float) -> Opened:
         """Toch wijzigen: all consents are void."""
 
         def decide(session: Session, _: float) -> Change:
@@ -224,7 +225,7 @@ class Consents:
 
         return await self._parts.sessions.move(opened.session.id, decide, now, opened)
 
-    async def decline(self, opened: Opened, phone: Phone, role: Role, now: float) -> Session:
+    async def decline(self, opened: Opened, phone: Phone, role: Role, now: float) -> Opened:
         """An adult does not take part: the applicant ends the session, the partner leaves if the profile allows it."""
 
         def decide(session: Session, at: float) -> Change:
@@ -235,7 +236,7 @@ class Consents:
             return end(session, event, "declined", self._parts.sign_purge, new_event_id(), at)
 
         after = await self._parts.sessions.move(opened.session.id, decide, now, opened)
-        log.info("consent.declined", session_ref=session_ref(after.id), role=role, state=after.state)
+        log.info("consent.declined", session_ref=session_ref(after.session.id), role=role, state=after.session.state)
         return after
 
 

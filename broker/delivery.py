@@ -28,6 +28,7 @@ from sessions.change import Effect
 from sessions.errors import Refused
 from sessions.lifecycle import DAY
 from sessions.model import Session
+from sessions.store.sessions import Opened
 from sessions.store.work import Claim
 
 # Standard Webhooks 1.0.0: at once, then these waits; the last attempt is 75 h 35 min after the first.
@@ -196,7 +197,7 @@ class Delivery:
         await self._parts.work.again(claim, now + wait, now)
 
 
-async def acknowledge(parts: Parts, session_id: str, digest: str) -> Session:
+async def acknowledge(parts: Parts, session_id: str, digest: str) -> Opened:
     """The provider has the payload: delivered and purged in one step. Doing it twice changes nothing.
 
     Raises Refused: payload-mismatch, wrong-state, session-ended, unknown-session.
@@ -206,5 +207,5 @@ async def acknowledge(parts: Parts, session_id: str, digest: str) -> Session:
         lambda session, now: ending.acknowledge(session, digest, parts.sign_purge, new_event_id(), now),
         parts.clock(),
     )
-    log.info("session.delivered", session_ref=session_ref(session_id), provider=after.provider)
+    log.info("session.delivered", session_ref=session_ref(session_id), provider=after.session.provider)
     return after

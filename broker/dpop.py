@@ -75,7 +75,8 @@ def verify(proof: str, method: str, url: str, token: str | None, ring: Keyring, 
     """
     header, claims = _parsed(proof)
     if claims.nonce is None or not _is_ours(claims.nonce, ring, now):
-        raise Problem("use-dpop-nonce", headers={"DPoP-Nonce": nonce(ring, now)})
+        challenge = {"DPoP-Nonce": nonce(ring, now), "WWW-Authenticate": 'DPoP error="use_dpop_nonce"'}
+        raise Problem("use-dpop-nonce", headers=challenge)
     expected_ath = _ath(token) if token is not None else None
     holds = (
         claims.htm == method
@@ -85,7 +86,7 @@ def verify(proof: str, method: str, url: str, token: str | None, ring: Keyring, 
         and (expected_ath is None or same(claims.ath, expected_ath))
     )
     if not holds:
-        raise Problem("invalid-proof")
+        raise _invalid()
     thumb = thumbprint(header.jwk)
     used = hashlib.sha256(f"{thumb}|{claims.jti}".encode()).digest()
     return Proof(thumbprint=thumb, id=base64.urlsafe_b64encode(used[:18]).decode())
@@ -99,7 +100,7 @@ def thumbprint(key: PublicKey) -> str:
 
 def _parsed(proof: str) -> tuple[_Header, _Claims]:
     if len(proof) > MAX_PROOF_CHARACTERS:
-        raise Problem("invalid-proof")
+        raise _invalid()
     try:
         head = proof.split(".", 1)[0]
         header = _header.decode(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
@@ -107,7 +108,11 @@ def _parsed(proof: str) -> tuple[_Header, _Claims]:
         verified = jws.deserialize_compact(proof, key, algorithms=["ES256"])
         return header, _claims.decode(verified.payload)
     except (JoseError, msgspec.MsgspecError, ValueError, TypeError):
-        raise Problem("invalid-proof") from None
+        raise _invalid() from None
+
+
+def _invalid() -> Problem:
+    return Problem("invalid-proof", headers={"WWW-Authenticate": 'DPoP error="invalid_dpop_proof"'})
 
 
 def _is_ours(given: str, ring: Keyring, now: float) -> bool:

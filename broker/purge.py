@@ -48,8 +48,9 @@ async def sweep(parts: Parts, session_id: str) -> None:
     def decide(session: Session, at: float) -> Change | None:
         return due(session, opened.seen_at, parts.sign_purge, new_event_id(), at)
 
-    after = await parts.sessions.move(session_id, decide, now, opened)
-    if after is opened.session:
+    moved = await parts.sessions.move(session_id, decide, now, opened)
+    after = moved.session
+    if moved is opened:
         await parts.work.put_deadline(session_id, deadline(after, opened.seen_at), partition_of(session_id))
         return
     log.info("session.time_moved", session_ref=session_ref(session_id), state=after.state, reason=after.reason)

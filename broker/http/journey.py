@@ -86,7 +86,7 @@ async def invitation(request: AnyRequest, link: FromPath[str]) -> JourneyView:
     """What the link is for. Looking changes nothing."""
     parts = parts_of(request)
     opened = await parts.sessions.read(session_of_link(parts.keys.ring, link))
-    return for_journey(opened, parts.labels(opened.session.language))
+    return _view(parts, opened)
 
 
 @post("/{link:str}/start", status_code=200)
@@ -101,8 +101,8 @@ async def start(request: AnyRequest, link: FromPath[str]) -> Response[JourneyVie
     after = await parts.sessions.move(
         session_id, lambda s, now: pairing.start(s, digest, asked.household, new_event_id(), now), parts.clock()
     )
-    log.info("session.opened", session_ref=session_ref(session_id), provider=after.provider)
-    view = for_journey(await parts.sessions.read(session_id), parts.labels(after.language))
+    log.info("session.opened", session_ref=session_ref(session_id), provider=after.session.provider)
+    view = _view(parts, after)
     cookie = Cookie(key=COOKIE, value=secret, path="/", secure=True, httponly=True, samesite="lax")
     return Response(view, cookies=[cookie])
 
@@ -110,8 +110,7 @@ async def start(request: AnyRequest, link: FromPath[str]) -> Response[JourneyVie
 @get("/session")
 async def status(request: AnyRequest) -> JourneyView:
     """Where the session stands."""
-    opened = await browser_session(request)
-    return for_journey(opened, parts_of(request).labels(opened.session.language))
+    return _view(parts_of(request), await browser_session(request))
 
 
 @get("/events")
@@ -165,8 +164,8 @@ async def type_code(request: AnyRequest) -> JourneyView:
         return pairing.type_code(session, digest, seal, "applicant", new_event_id(), now)
 
     after = await parts.sessions.move(opened.session.id, decide, parts.clock(), opened)
-    log.info("session.paired", session_ref=session_ref(after.id), provider=after.provider)
-    return await _view(parts, after)
+    log.info("session.paired", session_ref=session_ref(after.session.id), provider=after.session.provider)
+    return _view(parts, after)
 
 
 @post("/restart", status_code=200)
@@ -175,7 +174,7 @@ async def restart(request: AnyRequest) -> JourneyView:
     same_origin(request)
     parts, opened = parts_of(request), await browser_session(request)
     after = await parts.sessions.move(opened.session.id, lambda s, _: pairing.restart(s), parts.clock(), opened)
-    return await _view(parts, after)
+    return _view(parts, after)
 
 
 @post("/stop", status_code=200)
@@ -191,11 +190,11 @@ async def stop(request: AnyRequest) -> JourneyView:
 
     after = await parts.sessions.move(opened.session.id, decide, parts.clock(), opened)
     sessions_total.labels(State.CANCELLED).inc()
-    return await _view(parts, after)
+    return _view(parts, after)
 
 
-async def _view(parts: Parts, session: Session) -> JourneyView:
-    return for_journey(await parts.sessions.read(session.id), parts.labels(session.language))
+def _view(parts: Parts, opened: Opened) -> JourneyView:
+    return for_journey(opened, parts.labels(opened.session.language))
 
 
 def routers() -> list[Any]:

@@ -218,7 +218,7 @@ async def pair(request: AnyRequest) -> Paired:
         session_id, lambda s, at: pairing.scan(s, digest, phone, code_digest, at), now, opened
     )
     log.info("pairing.scanned", session_ref=session_ref(session_id), role=phone.role)
-    view = for_phone(Opened(session=after, version=0, seen_at=now), None, {})
+    view = for_phone(after, None, {})
     return Paired(access_token=token, pairing_code=code, id=phone_id, view=view)
 
 
@@ -264,7 +264,7 @@ async def decline_pairing(request: AnyRequest, caller: NamedDependency[Caller]) 
         return pairing.unpair(session, role)
 
     after = await parts.sessions.move(caller.session.id, decide, caller.now, caller.opened)
-    return Closing(status=after.state, reason="declined")
+    return Closing(status=after.session.state, reason="declined")
 
 
 @post("/pairing-tokens", status_code=201)
@@ -302,18 +302,17 @@ async def approve(request: AnyRequest, caller: NamedDependency[Caller], pairing_
         return pairing.type_code(session, digest, seal, "partner", "", now)
 
     after = await parts.sessions.move(caller.session.id, decide, caller.now, caller.opened)
-    return _view(parts, after, phone, caller.now)
+    return _view(parts, after, phone)
 
 
-def _view(parts: Parts, session: Session, phone: Phone | None, now: float) -> PhoneView:
-    opened = Opened(session=session, version=0, seen_at=now)
-    return for_phone(opened, phone, parts.labels(session.language))
+def _view(parts: Parts, opened: Opened, phone: Phone | None) -> PhoneView:
+    return for_phone(opened, phone, parts.labels(opened.session.language))
 
 
 @get("/session")
 async def read_session(request: AnyRequest, caller: NamedDependency[Caller]) -> PhoneView:
     """Where the session stands, as this phone may know it."""
-    return _view(parts_of(request), caller.session, caller.phone, caller.now)
+    return _view(parts_of(request), caller.opened, caller.phone)
 
 
 @get("/events")
@@ -348,7 +347,7 @@ async def skip(
         caller.now,
         caller.opened,
     )
-    return _view(parts, after, phone, caller.now)
+    return _view(parts, after, phone)
 
 
 @post("/logins/callback", status_code=202, body=LoginCallback)
@@ -381,10 +380,10 @@ async def remark(request: AnyRequest, caller: NamedDependency[Caller]) -> None:
 async def consent(request: AnyRequest, caller: NamedDependency[Caller], person: FromPath[str]) -> Consented:
     """Consent to what was shown; the last adult's consent sends."""
     asked, key = await body_of(request, GiveConsent), _vault_key(request, caller)
-    session, receipt = await _consents(request).give(
+    after, receipt = await _consents(request).give(
         caller.opened, caller.linked(), key, _person(person), asked.review_digest, asked.text_digest, caller.now
     )
-    return Consented(receipt=receipt, sent=session.state is State.CONSENTED)
+    return Consented(receipt=receipt, sent=after.session.state is State.CONSENTED)
 
 
 @delete("/persons/{person:str}/consent", status_code=200)
@@ -392,7 +391,7 @@ async def amend(request: AnyRequest, caller: NamedDependency[Caller], person: Fr
     """Change after all: every consent is void and the content can change again."""
     phone = caller.linked()
     after = await _consents(request).amend(caller.opened, phone, _person(person), caller.now)
-    return _view(parts_of(request), after, phone, caller.now)
+    return _view(parts_of(request), after, phone)
 
 
 @post("/persons/{person:str}/decline", status_code=200)
@@ -400,7 +399,7 @@ async def decline(request: AnyRequest, caller: NamedDependency[Caller], person: 
     """Do not take part: the applicant ends the session, the partner leaves it where the profile allows that."""
     phone = caller.linked()
     after = await _consents(request).decline(caller.opened, phone, _person(person), caller.now)
-    return _view(parts_of(request), after, after.phone(phone.id), caller.now)
+    return _view(parts_of(request), after, after.session.phone(phone.id))
 
 
 @post("/extension", status_code=200)
@@ -432,14 +431,17 @@ async def _end(request: AnyRequest, caller: Caller, event: Event, reason: str) -
         caller.now,
         caller.opened,
     )
-    log.info("session.stopped", session_ref=session_ref(after.id), reason=reason)
-    return Closing(status=after.state, reason=after.reason, purge_receipt=after.purge_receipt)
+    log.info("session.stopped", session_ref=session_ref(caller.session.id), reason=reason)
+    return _closing(after.session)
 
 
 @get("/receipt")
 async def receipt(caller: NamedDependency[Caller]) -> Closing:
     """The purge receipt, for a day after the end."""
-    session = caller.session
+    return _closing(caller.session)
+
+
+def _closing(session: Session) -> Closing:
     return Closing(status=session.state, reason=session.reason, purge_receipt=session.purge_receipt)
 
 

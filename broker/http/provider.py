@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -10,6 +11,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from broker import oauth
+from broker.clock import utc
 from broker.creation import IdempotencyKey, SessionRequest, create, journey_url
 from broker.delivery import acknowledge
 from broker.errors import Problem
@@ -25,7 +27,6 @@ from sessions.ending import end
 from sessions.errors import Refused
 from sessions.lifecycle import Event
 from sessions.model import Profile, Session, State
-from sessions.store.records import Listed
 from sessions.store.sessions import Opened
 
 TOKEN_SECONDS = 300
@@ -39,7 +40,7 @@ class Created(View, frozen=True, kw_only=True):
     id: str
     status: State
     journey_url: str
-    expires_at: Any
+    expires_at: datetime
 
 
 class Acknowledgement(Inbound, frozen=True, kw_only=True):
@@ -63,10 +64,19 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     expires_in: int = TOKEN_SECONDS
 
 
+class Line(View, frozen=True, kw_only=True):
+    """A session in the list."""
+
+    id: str
+    status: State
+    created_at: datetime
+    reference: str | None
+
+
 class Page(View, frozen=True, kw_only=True):
     """A page of sessions, newest first; `next` is the offset of the next page."""
 
-    sessions: tuple[Listed, ...]
+    sessions: tuple[Line, ...]
     next: int | None = None
 
 
@@ -131,7 +141,10 @@ async def list_sessions(
     found = await parts_of(request).records.listed(
         caller.id, reference=reference, state=status, offset=offset, limit=limit
     )
-    return Page(sessions=tuple(found), next=offset + limit if len(found) == limit else None)
+    lines = tuple(
+        Line(id=s.id, status=State(s.state), created_at=utc(s.created_at), reference=s.reference) for s in found
+    )
+    return Page(sessions=lines, next=offset + limit if len(found) == limit else None)
 
 
 @delete("/sessions/{session_id:str}", status_code=200)
@@ -147,8 +160,7 @@ async def cancel_session(
             return None
         return end(session, Event.STOP, "provider", parts.sign_purge, new_event_id(), now)
 
-    await parts.sessions.move(session_id, decide, parts.clock(), opened)
-    return for_provider(await parts.sessions.read(session_id))
+    return for_provider(await parts.sessions.move(session_id, decide, parts.clock(), opened))
 
 
 @get("/sessions/{session_id:str}/payload", media_type="application/jose")
@@ -172,8 +184,7 @@ async def acknowledge_payload(
     parts = parts_of(request)
     given = await body_of(request, Acknowledgement)
     await _own(parts, caller, session_id)
-    await acknowledge(parts, session_id, given.payload_digest)
-    return for_provider(await parts.sessions.read(session_id))
+    return for_provider(await acknowledge(parts, session_id, given.payload_digest))
 
 
 @get("/sessions/{session_id:str}/receipts")

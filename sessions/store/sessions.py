@@ -107,33 +107,37 @@ class SessionStore:
             raise Refused("busy")
         return earlier
 
-    async def move(self, session_id: str, decide: Decide, now: float, opened: Opened | None = None) -> Session:
+    async def move(self, session_id: str, decide: Decide, now: float, opened: Opened | None = None) -> Opened:
         """Let `decide` change the session; retried when somebody else changed it meanwhile.
 
         `decide` sees the newest session and gives a Change, or None to leave it. A Change that carries a refusal is
-        stored first, then raised. Raises whatever `decide` refuses, and Refused(busy).
+        stored first, then raised. `opened` saves the first reading. Answers the session as it now is, which may be
+        given to the next move. Raises whatever `decide` refuses, and Refused(busy).
         """
         for _ in range(MOVE_TRIES):
             current = opened or await self.read(session_id)
             opened = None
             change = decide(current.session, now)
             if change is None:
-                return current.session
-            if await self.apply(change, current, now):
+                return current
+            after = await self.apply(change, current, now)
+            if after is not None:
                 if change.refusal is not None:
                     raise Refused(change.refusal, **change.facts)
-                return change.session
+                return after
         raise Refused("busy")
 
-    async def apply(self, change: Change, current: Opened, now: float) -> bool:
-        """Carry out a change in one step; False when the session is no longer the one it was made for."""
+    async def apply(self, change: Change, current: Opened, now: float) -> Opened | None:
+        """Carry out a change in one step; None when the session is no longer the one it was made for."""
         session_id = current.session.id
         guard = Guard("field", key(session_id, "session"), "v", str(current.version))
         if change.forget:
             writes = _forget(current.session, current.version + 1, now)
         else:
             writes = _writes(change, current.version + 1, current.seen_at, now, current.session)
-        return await step(self.connection, self._mark(session_id), (guard,), tuple(writes)) is None
+        if await step(self.connection, self._mark(session_id), (guard,), tuple(writes)) is not None:
+            return None
+        return Opened(session=change.session, version=current.version + 1, seen_at=current.seen_at)
 
     async def vault(self, session_id: str, names: list[str]) -> dict[str, bytes]:
         """The ciphertexts of these vault records; what is not there is left out."""

@@ -136,7 +136,7 @@ async def test_no_update_of_fifty_is_lost(sessions: SessionStore) -> None:
     after = await asyncio.gather(*(sessions.move(made.id, _count, NOW) for _ in range(50)))
     found = await sessions.read(made.id)
     assert (found.session.sequence, found.version) == (50, 51)
-    assert sorted(s.sequence for s in after) == list(range(1, 51))
+    assert sorted(a.session.sequence for a in after) == list(range(1, 51))
 
 
 async def test_deciding_nothing_changes_nothing(sessions: SessionStore) -> None:
