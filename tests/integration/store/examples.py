@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -11,6 +12,7 @@ from sessions import consenting, ending, pairing
 from sessions.change import Change
 from sessions.model import PendingPhone, Phone, Profile, Recipient, Role, Session, Text
 from sessions.secrets import new_session_id, random_text
+from sessions.store.connection import Subscription
 from sessions.store.sessions import SessionStore
 from tests.stores import Store
 
@@ -104,10 +106,24 @@ def pending(found: Session) -> PendingPhone:
     return found.pairing.pending
 
 
+async def hear(subscription: Subscription, *expected: bytes) -> None:
+    """Wait for these notices; others may come between, and in a cluster those of an earlier test come late."""
+    missing = list(expected)
+    async with asyncio.timeout(5):
+        while missing:
+            message = await anext(subscription)
+            if message in missing:
+                missing.remove(message)
+
+
+def masters(store: Store) -> list[Redis]:
+    """A client for every node that takes writes."""
+    return [node.client for node in store.nodes if node.client.info("replication")["role"] == "master"]
+
+
 def everything(store: Store) -> dict[str, Any]:
     """Every key of every node that takes writes, with its value."""
-    masters = [node.client for node in store.nodes if node.client.info("replication")["role"] == "master"]
-    return {name.decode(): _value(client, name) for client in masters for name in client.scan_iter(count=1000)}
+    return {name.decode(): _value(client, name) for client in masters(store) for name in client.scan_iter(count=1000)}
 
 
 def _value(client: Redis, name: bytes) -> Any:
@@ -119,10 +135,9 @@ def _value(client: Redis, name: bytes) -> Any:
 
 def ends(store: Store) -> dict[str, float]:
     """When each key ends by itself (seconds since the epoch), -1 for never."""
-    masters = [node.client for node in store.nodes if node.client.info("replication")["role"] == "master"]
     return {
         name.decode(): (at / 1000 if (at := client.pexpiretime(name)) > 0 else -1)
-        for client in masters
+        for client in masters(store)
         for name in client.scan_iter(count=1000)
     }
 

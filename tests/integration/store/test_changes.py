@@ -17,18 +17,19 @@ from sessions.store.records import Records
 from sessions.store.scripts import CHANNEL, StoreUnavailable
 from sessions.store.sessions import SessionStore
 from tests import stores
-from tests.integration.store.examples import NOW, session
+from tests.integration.store.examples import NOW, masters, session
 from tests.stores import Store, connected
 
 SOON = 5.0
 
 
 @pytest.fixture
-async def changes(store_url: str) -> AsyncIterator[Changes]:
-    """Another process' channel: on a connection of its own."""
+async def changes(store_url: str, running: Store) -> AsyncIterator[Changes]:
+    """Another process' channel, on a connection of its own; what earlier tests published is over."""
     async with connected(store_url) as other:
         listening = Changes(other)
         await listening.start()
+        await _settle(listening, running)
         yield listening
         await listening.stop()
 
@@ -37,12 +38,13 @@ def _again(found: Session, _: float) -> Change:
     return Change(session=replace(found, sequence=found.sequence + 1))
 
 
-async def _settle(changes: Changes, connection: Connection) -> None:
-    """Wait until everything published up to now was heard."""
-    marker = changes.watch("marker")
-    await connection.client.publish(CHANNEL, "marker")
-    assert await marker.wait(SOON)
-    marker.close()
+async def _settle(changes: Changes, running: Store) -> None:
+    """Wait until everything published up to now was heard: of each node, as notices of one node keep their order."""
+    for number, client in enumerate(masters(running)):
+        marker = changes.watch(f"marker {number}")
+        client.publish(CHANNEL, marker.name)
+        assert await marker.wait(SOON)
+        marker.close()
 
 
 async def test_each_step_reaches_who_watches_the_session(changes: Changes, sessions: SessionStore) -> None:
@@ -58,42 +60,43 @@ async def test_each_step_reaches_who_watches_the_session(changes: Changes, sessi
         watch.close()
 
 
-async def test_a_step_that_is_not_done_tells_nothing(
-    changes: Changes, sessions: SessionStore, connection: Connection
-) -> None:
+async def test_a_step_that_is_not_done_tells_nothing(changes: Changes, sessions: SessionStore, running: Store) -> None:
     """A step for an older version wakes nobody; neither does another session's step."""
     made = session()
     await sessions.create(Change(session=made), NOW)
     current = await sessions.read(made.id)
     await sessions.move(made.id, _again, NOW)
-    await _settle(changes, connection)
+    await _settle(changes, running)
     watch = changes.watch(f"session {made.id}")
     assert not await sessions.apply(Change(session=made), current, NOW)
     await sessions.create(Change(session=session()), NOW)
-    await _settle(changes, connection)
+    await _settle(changes, running)
     assert not watch.take()
 
 
 async def test_a_kind_can_be_watched_as_a_whole(
-    changes: Changes, sessions: SessionStore, connection: Connection
+    changes: Changes, sessions: SessionStore, connection: Connection, running: Store
 ) -> None:
     """A worker watches all `work`, the registry's cache every provider."""
     work, registry = changes.watch("work"), changes.watch("registry")
     await sessions.create(Change(session=session()), NOW)
     assert await work.wait(SOON)
-    await _settle(changes, connection)
+    await _settle(changes, running)
     assert not registry.take()
     await Records(connection).put_provider("gemeente", b"1")
     assert await registry.wait(SOON)
+    await _settle(changes, running)
     assert not work.take()
 
 
-async def test_many_changes_while_nobody_waits_count_as_one(changes: Changes, connection: Connection) -> None:
+async def test_many_changes_while_nobody_waits_count_as_one(
+    changes: Changes, connection: Connection, running: Store
+) -> None:
     """A watcher reads the state; how often it changed meanwhile is of no use."""
     watch = changes.watch("session x")
     for _ in range(5):
         await connection.client.publish(CHANNEL, "session x")
-    await _settle(changes, connection)
+    await _settle(changes, running)
     assert await watch.wait(SOON)
     assert not await watch.wait(0.01)
     assert not watch.take()

@@ -16,7 +16,7 @@ from sessions.store import embedded
 from sessions.store.connection import Connection
 from sessions.store.scripts import CHANNEL, REQUEST_MARK_MS, Guard, StoreUnavailable, Write, step
 from tests import stores
-from tests.integration.store.examples import NOW, everything
+from tests.integration.store.examples import NOW, everything, hear
 from tests.stores import Store, connected
 
 _SAID = Write("SET", "{p0}:said", ("yes",))
@@ -79,7 +79,7 @@ async def test_every_write_is_done(connection: Connection, running: Store) -> No
     }
     assert await connection.client.pexpiretime("{p0}:hash") == until
     assert 0 < await connection.client.pttl("{p0}:new") <= 60_000
-    assert await asyncio.wait_for(anext(subscription), 5) == b"session x"
+    await hear(subscription, b"session x")
     await subscription.aclose()
 
 

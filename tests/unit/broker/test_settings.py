@@ -1,0 +1,143 @@
+"""Settings: file and environment, every name known, and what production refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker.settings import Settings, SettingsError, check, documented, load
+
+SAFE: dict[str, Any] = {"mode": "production", "base_url": "https://broker.example", "secret": "s" * 32}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "ophaalbrug.toml"
+
+
+def test_without_anything_there_are_defaults_for_development(file: Path) -> None:
+    """One machine, loopback, the embedded store, 72 hours."""
+    settings = load({}, file)
+    assert settings == Settings()
+    assert (settings.mode, settings.host, settings.redis_url, settings.session_hours) == (
+        "development",
+        "127.0.0.1",
+        "",
+        72,
+    )
+
+
+def test_the_environment_wins_over_the_file(file: Path) -> None:
+    """Values come as text there and are read as their type."""
+    file.write_text('port = 9000\nbase_url = "http://127.0.0.1:9000"\nworker = true\n')
+    environment = {"OPHAALBRUG_PORT": "9001", "OPHAALBRUG_WORKER": "false", "OPHAALBRUG_DATA_DIR": "elsewhere"}
+    settings = load(environment, file)
+    assert (settings.port, settings.base_url, settings.worker) == (9001, "http://127.0.0.1:9000", False)
+    assert settings.data_dir == Path("elsewhere")
+
+
+def test_the_environment_names_the_file(file: Path) -> None:
+    """OPHAALBRUG_SETTINGS, which is no setting itself."""
+    file.write_text("port = 9000\n")
+    assert load({"OPHAALBRUG_SETTINGS": str(file)}).port == 9000
+
+
+def test_tables_can_stand_in_file_or_environment(file: Path) -> None:
+    """[login] and [connectors.<id>] as TOML, or as JSON in a variable."""
+    file.write_text('[login]\nissuer = "https://login.example"\n[connectors.uwv]\nbase_url = "https://uwv.example"\n')
+    settings = load({}, file)
+    assert settings.login == {"issuer": "https://login.example"}
+    assert settings.connectors == {"uwv": {"base_url": "https://uwv.example"}}
+    other = load({"OPHAALBRUG_CONNECTORS": '{"rdw": {}}', "OPHAALBRUG_DELIVERY_SCHEDULE_SECONDS": "[1, 2]"}, file)
+    assert other.connectors == {"rdw": {}}
+    assert other.delivery_schedule_seconds == (1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "environment"),
+    [
+        ("prot = 9000\n", {}),
+        ("port = 'x'\n", {}),
+        ("port = \n", {}),
+        ("session_hours = 0\n", {}),
+        ("session_hours = 2017\n", {}),
+        ("mode = 'test'\n", {}),
+        ("", {"OPHAALBRUG_PROT": "9000"}),
+        ("", {"OPHAALBRUG_PORT": "many"}),
+        ("", {"OPHAALBRUG_LOGIN": "{"}),
+        ("", {"OPHAALBRUG_CONNECTORS": "[]"}),
+    ],
+)
+def test_what_cannot_be_used_is_refused(file: Path, text: str, environment: dict[str, str]) -> None:
+    """A typing error in a name or value never becomes a silent default."""
+    file.write_text(text)
+    with pytest.raises(SettingsError):
+        load(environment, file)
+
+
+def test_a_file_that_is_no_text_is_refused(file: Path) -> None:
+    """As settings that cannot be used, not as a crash."""
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError):
+        load({}, file)
+
+
+def test_a_refusal_does_not_repeat_a_secret(file: Path) -> None:
+    """What stands in the environment may be secret."""
+    with pytest.raises(SettingsError) as error:
+        load({"OPHAALBRUG_LOGIN": '{"client_secret": "hunter2"', "OPHAALBRUG_SECRET": "hunter2"}, file)
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_safe_production_starts() -> None:
+    """With a secret of 32 bytes, or with a keys file, behind https."""
+    check(Settings(**SAFE))
+    check(Settings(**{**SAFE, "secret": "", "keys_file": "/run/keys.json"}))
+
+
+@pytest.mark.parametrize(
+    ("unsafe", "reason"),
+    [
+        ({"base_url": "http://broker.example"}, "base_url"),
+        ({"secret": ""}, "secret"),
+        ({"secret": "s" * 31}, "secret"),
+        ({"secret": "s" * 31, "keys_file": "/run/keys.json"}, "secret"),
+        ({"sandbox": True}, "sandbox"),
+        ({"clock_offset_file": "offset"}, "clock_offset_file"),
+        ({"delivery_schedule_seconds": (1.0,)}, "delivery_schedule_seconds"),
+    ],
+    ids=str,
+)
+def test_production_refuses_what_is_unsafe(unsafe: dict[str, Any], reason: str) -> None:
+    """Each by name; development may have them all."""
+    with pytest.raises(SettingsError, match=reason):
+        check(Settings(**SAFE | unsafe))
+    check(Settings(**SAFE | unsafe | {"mode": "development"}))
+
+
+def test_production_names_every_reason_at_once() -> None:
+    """So that a start is not a guessing game."""
+    with pytest.raises(SettingsError) as error:
+        check(Settings(mode="production", sandbox=True, clock_offset_file="x"))
+    assert str(error.value).count(";") == 3
+
+
+def test_a_secret_is_measured_in_bytes() -> None:
+    """16 letters of two bytes are 32 bytes."""
+    check(Settings(**SAFE | {"secret": "é" * 16}))
+
+
+def test_production_is_checked_when_settings_are_read(file: Path) -> None:
+    """`load` hands out nothing unsafe."""
+    with pytest.raises(SettingsError):
+        load({"OPHAALBRUG_MODE": "production"}, file)
+
+
+def test_every_setting_has_a_sentence() -> None:
+    """They are printed by `ophaalbrug settings`; units stand in the names."""
+    rows = documented()
+    assert [name for name, _, _ in rows] == list(Settings.__struct_fields__)
+    assert all(len(sentence) > 10 for _, _, sentence in rows)
+    assert ("port", "8000", "port to listen on") in rows
