@@ -39,7 +39,7 @@ audit: $(READY)
 	@$(BIN)/python .ci/audit.py requirements.lock
 
 bench: $(READY)
-	@$(BIN)/python bench/run.py
+	@$(BIN)/python -m bench.run
 
 lock: $(READY)
 	@$(LOCK) $(if $(UPGRADE),--upgrade) --all-extras pyproject.toml --output-file requirements.lock

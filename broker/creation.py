@@ -15,7 +15,7 @@ from msgspec import Meta
 from broker.errors import Problem
 from broker.jwks import provider_keys
 from broker.parts import Parts
-from broker.providers import Provider, import_key, sealing_jwk
+from broker.providers import Provider, ProviderError, import_key, sealing_jwk
 from broker.telemetry import log, session_ref, sessions_total
 from schemas.base import Inbound, is_bsn
 from sessions.change import Change
@@ -128,7 +128,10 @@ async def _recipient(parts: Parts, provider: Provider, profile: Profile) -> Reci
     jwk = sealing_jwk(await provider_keys(parts, provider), profile.sealing)
     if jwk is None:
         raise Problem("recipient-key")
-    public = import_key(jwk).as_dict(private=False)
+    try:
+        public = import_key(jwk).as_dict(private=False)
+    except ProviderError:  # fetched from the provider, which may publish anything
+        raise Problem("recipient-key") from None
     return Recipient(
         provider=provider.id,
         name=provider.name,

@@ -107,7 +107,7 @@ def _parsed(proof: str) -> tuple[_Header, _Claims]:
         key = ECKey.import_key(msgspec.to_builtins(header.jwk))
         verified = jws.deserialize_compact(proof, key, algorithms=["ES256"])
         return header, _claims.decode(verified.payload)
-    except (JoseError, msgspec.MsgspecError, ValueError, TypeError):
+    except (JoseError, msgspec.MsgspecError, ValueError, TypeError, RecursionError):
         raise _invalid() from None
 
 

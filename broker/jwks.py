@@ -30,7 +30,7 @@ async def provider_keys(parts: Parts, provider: Provider, kid: str | None = None
     now = parts.clock()
     fetched_at, known = _cache.get(provider.jwks_uri, (0.0, ()))
     age = now - fetched_at
-    missing = kid is not None and all(jwk.get("kid") != kid for jwk in known)
+    missing = not known or (kid is not None and all(jwk.get("kid") != kid for jwk in (*provider.keys, *known)))
     if age > CACHE_SECONDS or (missing and age > REFRESH_SECONDS):
         known = await _fetched(parts, provider.jwks_uri, known)
         _cache[provider.jwks_uri] = (now, known)

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Generator
 from contextlib import contextmanager
+from types import FrameType
 
 import uvicorn
 
@@ -52,6 +53,8 @@ async def check_store(settings: Settings, url: str) -> None:
 def serve(settings: Settings) -> None:
     """Serve until a signal comes."""
     set_up(settings.log_level, settings.log_format)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
     with store(settings, own=True) as url:
         asyncio.run(check_store(settings, url))
         log.info("service.started", mode=settings.mode, address=settings.host, port=settings.port)
@@ -69,6 +72,11 @@ def serve(settings: Settings) -> None:
             access_log=False,
             timeout_graceful_shutdown=GRACEFUL_SECONDS,
         )
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    """Uvicorn gives a signal back once it has stopped; leaving by exception lets the store stop after it."""
+    raise SystemExit(0)
 
 
 def server_config(settings: Settings, url: str) -> uvicorn.Config:

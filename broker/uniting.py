@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -58,14 +59,22 @@ def ranked(group: Iterable[Told[R]]) -> list[Told[R]]:
 
 def unite(group: Sequence[Told[R]]) -> tuple[R, tuple[Clash, ...]]:
     """One record of a ranked group, with the provenance of all, and every contradiction in it."""
+    if len(group) == 1:
+        return group[0].record, ()
     return _united([_Said(told.answer[1], told.record) for told in group])
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[FieldInfo, ...]:
+    """msgspec works these out anew at every call, which took most of a merge."""
+    return msgspec.structs.fields(kind)
 
 
 def _united(said: Sequence[_Said[R]]) -> tuple[R, tuple[Clash, ...]]:
     first = said[0].value
     changes: dict[str, Any] = {}
     clashes: list[Clash] = []
-    for field in msgspec.structs.fields(type(first)):
+    for field in _fields(type(first)):
         found = [_Said(one.source, getattr(one.value, field.name), _at(one.value)) for one in said]
         telling = [one for one in found if not _is_silent(one.value, field)]
         if telling:
@@ -226,7 +235,7 @@ def _text(value: object, at: str | None = None) -> str:
             notes = [note for note in (span, value.basis, at) if note]
             return f"€ {amount}" + (f" ({', '.join(notes)})" if notes else "")
         case msgspec.Struct():
-            parts = (getattr(value, field.name) for field in msgspec.structs.fields(value))
+            parts = (getattr(value, field.name) for field in _fields(type(value)))
             return ", ".join(_text(part) for part in parts if part is not None)
         case _:
             return str(value)

@@ -150,11 +150,12 @@ async def running(
     settings: Mapping[str, str] | None = None,
     slow_seconds: float = 2.0,
     worker_apart: bool = True,
+    sms: bool = True,
 ) -> AsyncGenerator[Stage]:
     """Everything up and the provider registered; everything down afterwards.
 
     `ports`: of the broker, the world and the back office; 0 takes a free one. `settings` are environment
-    variables added to the broker's.
+    variables added to the broker's. Without `sms` no login asks a texted code.
     """
     broker_port, world_port, office_port = (port or free_port() for port in ports)
     broker_url, world_url = f"http://127.0.0.1:{broker_port}", f"http://127.0.0.1:{world_port}"
@@ -173,7 +174,7 @@ async def running(
             world_url=world_url,
             backoffice=backoffice,
             http=http,
-            environment=_environment(folder, settings_for(folder, broker_port, world_url, settings or {})),
+            environment=_environment(folder, settings_for(folder, broker_port, world_url, settings or {}, sms=sms)),
             processes={},
         )
         stack.push_async_callback(_down, stage)
@@ -217,7 +218,7 @@ def login_keys(folder: Path) -> dict[str, Any]:
     return {"keys": public}
 
 
-def settings_for(folder: Path, port: int, world: str, more: Mapping[str, str]) -> dict[str, str]:
+def settings_for(folder: Path, port: int, world: str, more: Mapping[str, str], *, sms: bool = True) -> dict[str, str]:
     """The broker's settings as environment variables: this world's sources, and its identity provider."""
     registers = {
         name: {"base_url": f"{world}/{name}", "api_key": API_KEYS[name]} for name in ("brp", "woz", "brk", "rdw")
@@ -234,7 +235,7 @@ def settings_for(folder: Path, port: int, world: str, more: Mapping[str, str]) -
         "redirect_uri": f"http://127.0.0.1:{port}/phone/terug",
         "key_file": str(folder / "login-sig.pem"),
         "decryption_key_file": str(folder / "login-enc.pem"),
-        "sms_scope": "sms",
+        "sms_scope": "sms" if sms else None,
     }
     return {
         "OPHAALBRUG_BASE_URL": f"http://127.0.0.1:{port}",

@@ -82,7 +82,10 @@ def partial_date(text: str | None) -> PartialDate | None:
 
 
 def _checked(text: str) -> str:
-    date.fromisoformat(text)
+    try:
+        date.fromisoformat(text)
+    except ValueError:  # newer Pythons repeat the value in it
+        raise ValueError("not a day of the calendar") from None
     return text
 
 

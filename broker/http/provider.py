@@ -29,7 +29,6 @@ from sessions.lifecycle import Event
 from sessions.model import Profile, Session, State
 from sessions.store.sessions import Opened
 
-TOKEN_SECONDS = 300
 PAGE_SIZE = 50
 GRANT = "client_credentials"
 
@@ -61,7 +60,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
     access_token: str
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a kind, not a secret
-    expires_in: int = TOKEN_SECONDS
+    expires_in: int = oauth.TOKEN_SECONDS
 
 
 class Line(View, frozen=True, kw_only=True):

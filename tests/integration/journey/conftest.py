@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.house import House, standing
+from tests.integration.journey.steps import watch_refusals
 from tests.stores import Store
 
 
 @pytest.fixture
 async def house(tmp_path: Path, single_store: Store) -> AsyncGenerator[House]:
-    """A standing house with a webhook."""
+    """A standing house with a webhook, in which every refusal is a problem of the catalogue."""
     async with standing(tmp_path, single_store.url) as built:
+        watch_refusals(built)
         yield built

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from redis import Redis
+from redis.asyncio import RedisCluster
 
 from sessions import consenting, ending, pairing
 from sessions.change import Change
@@ -25,7 +26,7 @@ PROFILE = Profile(id="schuldhulp", purpose=Text(nl="Schuldhulp", en="Debt help")
 def session(partition: int = 0, *, webhook: bool = True, **fields: Any) -> Session:
     """A session as a provider has just created it."""
     recipient = Recipient(provider="gemeente", name=Text(nl="Gemeente", en="Municipality"), key="{}", webhook=webhook)
-    made = {
+    made: dict[str, Any] = {
         "id": new_session_id(partition),
         "provider": "gemeente",
         "profile": PROFILE,
@@ -36,7 +37,7 @@ def session(partition: int = 0, *, webhook: bool = True, **fields: Any) -> Sessi
         "expires_at": NOW + 3 * DAY,
         "return_url": "https://gemeente.example/terug",
     }
-    return Session(**{**made, **fields})
+    return Session(**(made | fields))
 
 
 def phone(number: int = 1, role: Role = "applicant") -> Phone:
@@ -114,6 +115,13 @@ async def hear(subscription: Subscription, *expected: bytes) -> None:
             message = await anext(subscription)
             if message in missing:
                 missing.remove(message)
+
+
+def port_of(client: RedisCluster, key: str) -> int:
+    """The port of the node that holds `key`."""
+    node = client.get_node_from_key(key)
+    assert node is not None
+    return int(node.port)
 
 
 def masters(store: Store) -> list[Redis]:

@@ -27,7 +27,7 @@ from sessions.store.sessions import SessionStore
 from sessions.store.work import WorkQueue
 from tests import stores
 from tests.integration.store import examples
-from tests.integration.store.examples import NOW, everything, session
+from tests.integration.store.examples import NOW, everything, port_of, session
 from tests.stores import HOST, DroppingProxy, Store, connected
 
 LEASE = 30.0
@@ -45,7 +45,7 @@ class Lossy:
         """What `call` answers when the reply to its script, which is for the slot of `key`, is lost once."""
         proxy = self.proxies[0]
         if isinstance(self.connection.client, RedisCluster):
-            port = self.connection.client.get_node_from_key(key).port
+            port = port_of(self.connection.client, key)
             proxy = next(p for p in self.proxies if p.port == port)
         dropped, sent = proxy.dropped, proxy.count(b"EVALSHA")
         proxy.drop_reply_to(b"EVALSHA")
@@ -81,7 +81,8 @@ async def _cluster(stack: AsyncExitStack, directory: Path) -> tuple[Store, str, 
 
 
 def _named(node: stores.Node) -> set[int]:
-    return {entry[2][1] for entry in node.client.execute_command("CLUSTER SLOTS")}
+    slots: Any = node.client.execute_command("CLUSTER SLOTS")
+    return {entry[2][1] for entry in slots}
 
 
 @pytest.fixture(params=[_single, _sentinel, _cluster], ids=["single", "sentinel", "cluster"])

@@ -16,7 +16,7 @@ from sessions.store import embedded
 from sessions.store.connection import Connection
 from sessions.store.scripts import CHANNEL, REQUEST_MARK_MS, Guard, StoreUnavailable, Write, step
 from tests import stores
-from tests.integration.store.examples import NOW, everything, hear
+from tests.integration.store.examples import NOW, everything, hear, port_of
 from tests.stores import Store, connected
 
 _SAID = Write("SET", "{p0}:said", ("yes",))
@@ -202,8 +202,8 @@ async def test_a_lost_cluster_node_takes_its_partitions_only_for_a_while(
     with stores.cluster(tmp_path) as running:
         async with connected(running.url) as connection:
             assert isinstance(connection.client, RedisCluster)
-            owner = connection.client.get_node_from_key("{p0}:said")
-            next(node for node in running.nodes if node.port == owner.port).kill()
+            port = port_of(connection.client, "{p0}:said")
+            next(node for node in running.nodes if node.port == port).kill()
             for number in range(4):
                 with pytest.raises(StoreUnavailable):
                     await step(connection, f"{{p0}}:mark-{number}", (), (_SAID,))

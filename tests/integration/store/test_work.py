@@ -172,6 +172,19 @@ async def test_who_carries_out_a_replaced_effect_cannot_finish(sessions: Session
     assert await work.done(newer)
 
 
+async def test_the_moment_of_a_lease_does_not_tell_effects_apart(sessions: SessionStore, work: WorkQueue) -> None:
+    """The newer notice was claimed with a lease that ends when the older one's does: the older still cannot finish."""
+    made = await _queue(sessions)
+    await _notify(sessions, made, "older", NOW)
+    name = f"notice:{made.id}"
+    older = (await _claim_all(work))[name]
+    await _notify(sessions, made, "newer", NOW)
+    newer = (await _claim_all(work))[name]
+    assert newer.lease_until == older.lease_until
+    assert not await work.done(older)
+    assert await work.done(newer)
+
+
 async def test_the_newest_notice_replaces_one_that_waits(sessions: SessionStore, work: WorkQueue) -> None:
     """Three notices before anybody delivers are one delivery: of the newest, with its number, from now on."""
     made = await _queue(sessions)

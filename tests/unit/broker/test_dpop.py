@@ -216,6 +216,14 @@ def test_an_oversized_proof_is_not_even_parsed() -> None:
     assert len(made(claims())) < dpop.MAX_PROOF_CHARACTERS / 2
 
 
+@pytest.mark.parametrize("deep", [b"[" * 1400, b'{"typ":' * 180])
+def test_deep_nesting_is_an_invalid_proof(deep: bytes) -> None:
+    """Within the size that is parsed, but deeper than a parser goes; in the header, and signed in the claims."""
+    refused(f"{b64(deep)}.e30.e30")
+    short = deep[:1100]
+    refused(jwt.api_jws.encode(short, KEY, "ES256", {"typ": "dpop+jwt", "jwk": PUBLIC}))
+
+
 @given(st.text(max_size=300))
 def test_junk_is_an_invalid_proof(junk: str) -> None:
     """Never an error of ours."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -173,7 +173,7 @@ def only(session: Session, **more: Any) -> Session:
 
 
 @contextmanager
-def refuses(code: RefusalCode) -> Iterator[None]:
+def refuses(code: RefusalCode) -> Generator[None]:
     """What stands inside is refused, with this code."""
     with pytest.raises(Refused) as refused:
         yield

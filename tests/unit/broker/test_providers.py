@@ -1,0 +1,163 @@
+"""Providers' files: what could not work later is refused at once, and which key a payload is sealed to."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jwcrypto.jwk import JWK
+from msgspec.structs import replace
+
+from broker.providers import (
+    Provider,
+    ProviderError,
+    Webhook,
+    checked,
+    import_key,
+    new_webhook_secret,
+    read_file,
+    sealing_jwk,
+)
+from sessions.model import Profile, Text
+
+
+def public(**kind: Any) -> dict[str, Any]:
+    return JWK.generate(**kind).export_public(as_dict=True)
+
+
+SIGNING = public(kty="EC", crv="P-256", use="sig")
+P256, X25519 = public(kty="EC", crv="P-256", use="enc"), public(kty="OKP", crv="X25519", use="enc")
+RSA, SHORT_RSA = public(kty="RSA", size=3072, use="enc"), public(kty="RSA", size=2048, use="enc")
+NAME = Text(nl="Gemeente", en="City")
+PROFILE = Profile(id="bijstand", purpose=NAME, required=("uwv",), optional=("rdw",), fields=("person.name",))
+PROVIDER = Provider(id="gemeente", name=NAME, keys=(SIGNING, P256), profile=(PROFILE,))
+
+TOML = """
+id = "gemeente"
+name = {nl = "Gemeente", en = "City"}
+jwks_uri = "https://gemeente.example/jwks"
+webhook = {url = "https://gemeente.example/haak"}
+[[profile]]
+id = "bijstand"
+purpose = {nl = "Bijstand", en = "Assistance"}
+required = ["uwv"]
+fields = ["income.employment"]
+household = "couple"
+"""
+
+
+def test_a_file_becomes_a_provider(tmp_path: Path) -> None:
+    """With a webhook secret of our making where the file leaves it out."""
+    path = tmp_path / "provider.toml"
+    path.write_text(TOML)
+    provider = read_file(path)
+    assert provider.profile_named("bijstand") == provider.profile[0]
+    assert provider.profile_named("other") is None
+    assert (provider.profile[0].household, provider.profile[0].sealing) == ("couple", "default")
+    assert provider.webhook is not None
+    assert len(base64.b64decode(provider.webhook.secret.removeprefix("whsec_"))) == 32
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "id = ",
+        TOML.replace("id = ", "idd = ", 1),
+        TOML.replace('"couple"', '"three"'),
+        TOML + 'sealing = "none"',
+        TOML.replace('required = ["uwv"]', 'required = "uwv"'),
+        TOML.replace("income.employment", "income.everything"),
+        "\udcff",
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    """Syntax, names, values and bytes that are no text."""
+    path = tmp_path / "provider.toml"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(ProviderError):
+        read_file(path)
+    with pytest.raises(ProviderError, match="missing"):
+        read_file(tmp_path / "missing.toml")
+
+
+def test_a_sound_provider_is_accepted_as_it_is() -> None:
+    """Nothing is changed but a missing webhook secret."""
+    assert checked(PROVIDER) == PROVIDER
+    secret = new_webhook_secret()
+    hook = replace(PROVIDER, webhook=Webhook(url="https://x.example/", secret=secret))
+    assert checked(hook) == hook
+
+
+PRIVATE = JWK.generate(kty="EC", crv="P-256", use="enc").export(as_dict=True)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"id": "Gemeente"}, "id must"),
+        ({"id": "g"}, "id must"),
+        ({"id": "gemeente\n"}, "id must"),
+        ({"profile": ()}, "profile"),
+        ({"profile": (PROFILE, PROFILE)}, "ids must differ"),
+        ({"profile": (replace(PROFILE, required=()),)}, "required source"),
+        ({"profile": (replace(PROFILE, optional=("uwv",)),)}, "twice"),
+        ({"profile": (replace(PROFILE, fields=("person.shoe-size",)),)}, "unknown field"),
+        ({"keys": ()}, "keys or jwks_uri"),
+        ({"keys": (SIGNING, PRIVATE)}, "public keys only"),
+        ({"keys": (SIGNING, P256, {"kty": "oct", "k": "AAAA"})}, "public keys only"),
+        ({"keys": (P256, {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"})}, "not a usable JWK"),
+        ({"keys": (P256, {})}, "not a usable JWK"),
+        ({"keys": (SIGNING,)}, "no key to seal to"),
+        ({"profile": (replace(PROFILE, sealing="nlgov"),)}, "no key to seal to"),
+        ({"webhook": Webhook(url="ftp://x.example")}, "https"),
+        ({"webhook": Webhook(url="x.example")}, "https"),
+        ({"webhook": Webhook(url="https://x.example", secret="geheim")}, "whsec_"),
+        ({"webhook": Webhook(url="https://x.example", secret="whsec_geheim!")}, "whsec_"),
+        ({"webhook": Webhook(url="https://x.example", secret="whsec_" + "A" * 28)}, "whsec_"),
+        ({"webhook": Webhook(url="https://x.example", secret="whsec_" + "A" * 92)}, "whsec_"),
+    ],
+)
+def test_what_could_not_work_later_is_refused_now(wrong: dict[str, Any], reason: str) -> None:
+    """With the reason, and without repeating a secret."""
+    with pytest.raises(ProviderError, match=reason) as error:
+        checked(replace(PROVIDER, **wrong))
+    assert "geheim" not in str(error.value)
+
+
+def test_all_reasons_come_at_once() -> None:
+    """So that a file is mended in one go."""
+    with pytest.raises(ProviderError) as error:
+        checked(replace(PROVIDER, id="X", profile=(), keys=()))
+    assert str(error.value).count(";") == 2
+
+
+def test_the_key_to_seal_to() -> None:
+    """`use: enc` and of the profile's kind: P-256 or X25519, for nlgov RSA of 3072 bits at least."""
+    keys = (SIGNING, SHORT_RSA, X25519, P256, RSA)
+    assert sealing_jwk(keys, "default") == X25519
+    assert sealing_jwk(keys, "nlgov") == RSA
+    assert sealing_jwk((SIGNING, SHORT_RSA), "default") is None
+    assert sealing_jwk((SIGNING, SHORT_RSA, P256), "nlgov") is None
+    assert sealing_jwk(({"kty": "RSA", "use": "enc", "n": "%"}, {"use": "enc"}), "nlgov") is None
+
+
+def test_a_key_is_used_for_its_own_algorithm_only() -> None:
+    """A key registered for another `alg` is none of ours, also when it would fit."""
+    assert sealing_jwk(({**P256, "alg": "ECDH-ES+A256KW"},), "default") is None
+    assert sealing_jwk(({**RSA, "alg": "RSA-OAEP-256"},), "nlgov") is None
+    assert sealing_jwk(({**P256, "alg": "ECDH-ES"},), "default") is not None
+    assert sealing_jwk(({**RSA, "alg": "RSA-OAEP"},), "nlgov") is not None
+
+
+def test_a_key_without_a_name_is_called_by_its_thumbprint() -> None:
+    """RFC 7638; a name the provider gave is kept."""
+    assert import_key(P256).kid == JWK(**P256).thumbprint()
+    assert import_key({**P256, "kid": "zomer"}).kid == "zomer"
+
+
+def test_webhook_secrets_are_random() -> None:
+    """32 bytes, as Standard Webhooks writes them."""
+    assert len({new_webhook_secret() for _ in range(100)}) == 100
