@@ -18,6 +18,7 @@ from broker.parts import Parts
 from broker.telemetry import collections_total, log, session_ref, where
 from connectors.contract import Absent, Connector, Context, Failed, Found, Outcome, Skipped, SourceError, Subject
 from connectors.login import Identity, LoginRefused
+from connectors.login import refused as login_refused
 from connectors.outbound import OutboundError
 from schemas.base import Provenance
 from schemas.records import SourceRecords, stamped
@@ -95,9 +96,9 @@ class Collection:
         return started.url
 
     async def returned(
-        self, opened: Opened, phone: Phone, key: VaultKey, state: str, code: str | None, now: float
+        self, opened: Opened, phone: Phone, key: VaultKey, state: str, code: str | None, error: str, now: float
     ) -> tuple[Role, str]:
-        """A login came back: with a code collecting begins in the background, without one it was cancelled.
+        """A login came back: with a code collecting begins in the background, without one `error` says why it ended.
 
         Raises Refused(login-unknown).
         """
@@ -106,7 +107,7 @@ class Collection:
         if code is None:
             await self._parts.sessions.move(
                 opened.session.id,
-                lambda session, _: collecting.login_ended(session, role, source, "cancelled"),
+                lambda session, _: collecting.login_ended(session, role, source, login_refused(error).reason),
                 now,
                 opened,
             )

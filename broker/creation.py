@@ -109,10 +109,18 @@ def _check(parts: Parts, profile: Profile, request: SessionRequest) -> None:
             any(source not in parts.connectors for source in profile.required),
             "profile: a required source is not switched on here",
         ),
+        (
+            any(not _asks(parts, source, profile) for source in profile.required if source in parts.connectors),
+            "profile: a required source is asked none of its fields",
+        ),
     ]
     found = tuple(text for wrong, text in problems if wrong)
     if found:
         raise Problem("invalid-request", errors=found)
+
+
+def _asks(parts: Parts, source: str, profile: Profile) -> bool:
+    return bool(set(parts.connectors[source].manifest.fields) & set(profile.fields))
 
 
 def _place(parts: Parts, provider: Provider, idempotency_key: str | None) -> tuple[int, str | None]:

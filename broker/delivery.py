@@ -186,6 +186,9 @@ class Delivery:
                 await acknowledge(self._parts, session.id, session.payload_digest)
             await self._parts.work.done(claim)
             return
+        if outcome == "gone":  # Standard Webhooks: 410 means stop; the data can still be pulled
+            await self._parts.work.done(claim)
+            return
         now = self._parts.clock()
         wait = next_wait(
             self._schedule,

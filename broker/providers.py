@@ -40,6 +40,10 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     secret: str = ""
 
 
+class ProfileEntry(Profile, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A `[[profile]]` of a provider's file: what sessions pin, with typing errors refused."""
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A provider as its file says. `keys` are public JWKs: `use: sig` for client assertions, `use: enc` to seal to."""
 
@@ -48,7 +52,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     keys: tuple[dict[str, Any], ...] = ()
     jwks_uri: str | None = None
     webhook: Webhook | None = None
-    profile: tuple[Profile, ...] = ()
+    profile: tuple[ProfileEntry, ...] = ()
     return_url: str | None = None
 
     def profile_named(self, profile_id: str) -> Profile | None:

@@ -77,14 +77,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def load(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Settings:
-    """Read the settings. `file` defaults to OPHAALBRUG_SETTINGS or `ophaalbrug.toml` in the working directory.
+    """Read the settings. `file` defaults to OPHAALBRUG_SETTINGS or, if it is there, to `ophaalbrug.toml` here.
 
     Raises SettingsError for unknown names, wrong types and anything production forbids.
     """
     environment = os.environ if environment is None else environment
-    path = file or Path(environment.get(f"{PREFIX}SETTINGS", "ophaalbrug.toml"))
+    named = file or environment.get(f"{PREFIX}SETTINGS")
+    path = Path(named or "ophaalbrug.toml")
     try:
-        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")) if named or path.is_file() else {}
         values.update(_from_environment(environment))
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_path)
     except (OSError, ValueError) as error:  # TOML, JSON and validation errors are ValueErrors

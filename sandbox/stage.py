@@ -252,4 +252,6 @@ def _environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OPHAALBRUG_")}
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
-    return {**kept, "OPHAALBRUG_SETTINGS": str(folder / "none.toml"), "TMPDIR": str(temporary), **settings}
+    empty = folder / "ophaalbrug.toml"  # so that none of the working directory is read
+    empty.touch()
+    return {**kept, "OPHAALBRUG_SETTINGS": str(empty), "TMPDIR": str(temporary), **settings}

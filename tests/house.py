@@ -112,7 +112,9 @@ async def standing(
     }
     environment |= settings or {}
     client_jwks = stage.login_keys(folder)
-    loaded = load(environment, folder / "none.toml")
+    empty = folder / "ophaalbrug.toml"
+    empty.touch()
+    loaded = load(environment, empty)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
         pretend = SandboxSettings(

@@ -357,7 +357,8 @@ async def login_callback(request: AnyRequest, caller: NamedDependency[Caller]) -
     if (asked.code is None) == (asked.error is None):
         raise Problem("invalid-request", errors=("code, error: exactly one of them is needed",))
     key = _vault_key(request, caller)
-    await _collection(request).returned(caller.opened, caller.linked(), key, asked.state, asked.code, caller.now)
+    error = asked.error or ""
+    await _collection(request).returned(caller.opened, caller.linked(), key, asked.state, asked.code, error, caller.now)
 
 
 @get("/review")
@@ -412,25 +413,24 @@ async def extend(caller: NamedDependency[Caller]) -> Extended:
 @post("/withdrawal", status_code=200)
 async def withdraw(request: AnyRequest, caller: NamedDependency[Caller]) -> Closing:
     """Take back consent, until the provider acknowledged: the payload is destroyed."""
-    caller.linked()
     return await _end(request, caller, Event.WITHDRAW, "withdrawn")
 
 
 @delete("/session", status_code=200)
 async def stop(request: AnyRequest, caller: NamedDependency[Caller]) -> Closing:
     """Stop: everything is destroyed."""
-    caller.linked()
     return await _end(request, caller, Event.STOP, "citizen")
 
 
 async def _end(request: AnyRequest, caller: Caller, event: Event, reason: str) -> Closing:
-    parts = parts_of(request)
-    after = await parts.sessions.move(
-        caller.session.id,
-        lambda s, now: end(s, event, reason, parts.sign_purge, new_event_id(), now),
-        caller.now,
-        caller.opened,
-    )
+    parts, phone_id = parts_of(request), caller.linked().id
+
+    def decide(session: Session, now: float) -> Change:
+        if not session.ended and session.phone(phone_id) is None:
+            raise Refused("wrong-secret")  # another phone took over meanwhile
+        return end(session, event, reason, parts.sign_purge, new_event_id(), now)
+
+    after = await parts.sessions.move(caller.session.id, decide, caller.now, caller.opened)
     log.info("session.stopped", session_ref=session_ref(caller.session.id), reason=reason)
     return _closing(after.session)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 
 from broker.errors import CATALOGUE, Problem
 from broker.http.requests import AnyRequest
@@ -89,7 +89,13 @@ def on_http(_: AnyRequest, error: HTTPException) -> Response[ProblemDetails]:
     code = _BY_STATUS.get(error.status_code, "internal" if error.status_code >= 500 else "invalid-request")
     if code == "internal":
         log.error("request.failed", where=where(error))
-    return answer(code, headers=dict(error.headers or {}))
+    return answer(code, errors=_parameters(error), headers=dict(error.headers or {}))
+
+
+def _parameters(error: HTTPException) -> tuple[str, ...]:
+    """The parameters of path and query that are wrong, by name; the framework's words would repeat their values."""
+    found: Any = error.extra if isinstance(error, ValidationException) else None
+    return tuple(f"{item['key']}: not a valid value" for item in found or ())
 
 
 def on_anything(_: AnyRequest, error: Exception) -> Response[ProblemDetails]:
