@@ -1,11 +1,12 @@
-"""The floor: the CPU of each thing a journey cannot do without, measured by itself, on the same machine in the same run.
+"""The floor: the CPU of each thing a journey cannot do without, measured on the same machine in the same run.
 
-Unit: seconds of CPU each. Nothing here is our own code, except the parsers of the sources' bytes and the sealing, whose
-work is the cryptography and the parsing themselves.
+Unit: seconds of CPU each. What waits for others (requests, store, outbound) is measured in a server process of its own,
+driven side by side as the journeys are; what only computes is measured in a loop.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,19 +15,17 @@ from typing import Any
 
 import aiohttp
 import msgspec
-from aiohttp import web
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from bench.processes import cpu_of, serving_empty
+from bench.processes import cpu_of, least_server
 from broker import sealing
 from broker.keys import Keys, make
 from connectors.outbound import Answer, Door
 from sandbox.registration import new_key
 from sessions.store import embedded
-from sessions.store.connection import connect
 
-ROUNDS = 400
+CALLS = 1500
 
 
 class Floor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -41,71 +40,59 @@ class Floor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     sign_and_seal: float
 
 
-async def measured(folder: Path, reading: Mapping[str, Callable[[], Awaitable[object]]], payload: bytes) -> Floor:
+async def measured(
+    folder: Path, reading: Mapping[str, Callable[[], Awaitable[object]]], payload: bytes, at_once: int
+) -> Floor:
     """Measure everything; `reading` reads each source's own bytes for the person whose journey is measured."""
+    empty, trip, proof, outbound = await _served(folder, at_once)
     return Floor(
-        empty_request=await _empty_request(folder),
-        store_trip=await _store_trip(folder),
-        proof_check=_each(_proof_check()),
-        outbound_call=await _outbound_call(),
+        empty_request=empty,
+        store_trip=trip - empty,
+        proof_check=proof - empty,
+        outbound_call=outbound - empty,
         login_cryptography=_each(_login_cryptography(), rounds=60),
         parsing={name: await _each_async(work, rounds=60) for name, work in reading.items()},
         sign_and_seal=_each(_sign_and_seal(payload), rounds=100),
     )
 
 
-def _each(work: Callable[[], object], rounds: int = ROUNDS) -> float:
-    for _ in range(rounds // 10 + 1):
-        work()
-    began = time.process_time()
-    for _ in range(rounds):
-        work()
-    return (time.process_time() - began) / rounds
-
-
-async def _each_async(work: Callable[[], Awaitable[object]], rounds: int = ROUNDS) -> float:
-    for _ in range(rounds // 10 + 1):
-        await work()
-    began = time.process_time()
-    for _ in range(rounds):
-        await work()
-    return (time.process_time() - began) / rounds
-
-
-async def _empty_request(folder: Path) -> float:
-    """CPU of the server for one empty request, over a kept connection."""
-    async with serving_empty(folder) as (pid, url), aiohttp.ClientSession() as http:
-        for _ in range(100):
-            await (await http.get(url)).read()
-        began = cpu_of(pid)
-        for _ in range(ROUNDS):
-            await (await http.get(url)).read()
-        return (cpu_of(pid) - began) / ROUNDS
-
-
-async def _store_trip(folder: Path) -> float:
-    """CPU of our process for one small command to the store and its answer."""
+async def _served(folder: Path, at_once: int) -> list[float]:
+    """CPU of the least server per call of each kind."""
     with embedded.start(folder / "floor") as store:
-        connection = await connect(store.url)
-        await connection.client.hset("bench", "v", "1")
-        try:
-            return await _each_async(lambda: connection.client.hmget("bench", ["v"]))
-        finally:
-            await connection.close()
+        async with least_server(folder, store.url) as (_, peer), least_server(folder, store.url, peer) as (pid, url):
+            return [await _per_call(pid, f"{url}/{kind}", at_once) for kind in ("empty", "trip", "proof", "outbound")]
 
 
-def _proof_check() -> Callable[[], object]:
-    """One ES256 verification with a key that comes along."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    numbers, message = key.public_key().public_numbers(), b"x" * 300
-    signature = key.sign(message, ec.ECDSA(hashes.SHA256()))
+async def _per_call(pid: int, url: str, at_once: int) -> float:
+    async with aiohttp.ClientSession() as http:
 
-    def check() -> None:
-        ec.EllipticCurvePublicNumbers(numbers.x, numbers.y, ec.SECP256R1()).public_key().verify(
-            signature, message, ec.ECDSA(hashes.SHA256())
-        )
+        async def ask(times: int) -> None:
+            for _ in range(times):
+                async with http.get(url) as answer:
+                    await answer.read()
 
-    return check
+        await asyncio.gather(*(ask(10) for _ in range(at_once)))
+        began = cpu_of(pid)
+        await asyncio.gather(*(ask(CALLS // at_once) for _ in range(at_once)))
+        return (cpu_of(pid) - began) / (CALLS // at_once * at_once)
+
+
+def _each(work: Callable[[], object], rounds: int) -> float:
+    for _ in range(rounds // 10 + 1):
+        work()
+    began = time.process_time()
+    for _ in range(rounds):
+        work()
+    return (time.process_time() - began) / rounds
+
+
+async def _each_async(work: Callable[[], Awaitable[object]], rounds: int) -> float:
+    for _ in range(rounds // 10 + 1):
+        await work()
+    began = time.process_time()
+    for _ in range(rounds):
+        await work()
+    return (time.process_time() - began) / rounds
 
 
 def _login_cryptography() -> Callable[[], object]:
@@ -125,29 +112,10 @@ def _login_cryptography() -> Callable[[], object]:
     return login
 
 
-async def _outbound_call() -> float:
-    """CPU of one request with a plain client over a kept connection; the other side runs apart."""
-    body = b"x" * 2000
-
-    async def reply(_: web.Request) -> web.Response:
-        return web.Response(body=body)
-
-    app = web.Application()
-    app.router.add_post("/", reply)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    async with aiohttp.ClientSession() as http:
-
-        async def call() -> None:
-            async with http.post(url, data=b"{}") as response:
-                await response.read()
-
-        both = await _each_async(call)
-    await runner.cleanup()
-    return both / 2  # both ends run in this process and do about the same work
+def _sign_and_seal(payload: bytes) -> Callable[[], object]:
+    keys = Keys(make())
+    recipient: dict[str, Any] = new_key("P-256", "enc").export_public(as_dict=True)
+    return lambda: sealing.seal(payload, recipient, "default", keys, "evt_bench")
 
 
 class Replay(Door):
@@ -175,9 +143,3 @@ def operation(body: bytes | None) -> bytes:
     """Which SOAP operation a body asks; nothing for other bodies."""
     found = re.search(rb"<soap[^>]*:Body[^>]*>\s*<(?:\w+:)?(\w+)", body or b"", re.IGNORECASE)
     return found[1] if found else b""
-
-
-def _sign_and_seal(payload: bytes) -> Callable[[], object]:
-    keys = Keys(make())
-    recipient: dict[str, Any] = new_key("P-256", "enc").export_public(as_dict=True)
-    return lambda: sealing.seal(payload, recipient, "default", keys, "evt_bench")

@@ -1,8 +1,9 @@
-"""CPU of other processes, and the server that answers nothing."""
+"""CPU of other processes, and servers that do the least."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -20,24 +21,29 @@ def cpu_of(pid: int) -> float:
 
 
 @asynccontextmanager
-async def serving_empty(folder: Path) -> AsyncGenerator[tuple[int, str]]:
-    """An empty application on the broker's own server, in a process apart: its id and address."""
+async def least_server(folder: Path, store: str, peer: str = "") -> AsyncGenerator[tuple[int, str]]:
+    """`bench.least` in a process apart: its id and address."""
     port = free_port()
-    command = ["-m", "uvicorn", "bench.empty:app", "--port", str(port), "--no-access-log", "--log-level", "error"]
-    with (folder / "empty.log").open("wb") as log:
+    environment = {**os.environ, "BENCH_PORT": str(port), "BENCH_STORE": store, "BENCH_PEER": f"{peer}/peer"}
+    with (folder / f"least-{port}.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, *command, "--loop", "uvloop", "--http", "httptools", stdout=log, stderr=log
+            sys.executable, "-m", "bench.least", env=environment, stdout=log, stderr=log
         )
-    url = f"http://127.0.0.1:{port}/"
+    url = f"http://127.0.0.1:{port}"
     try:
-        async with aiohttp.ClientSession() as http:
-            for _ in range(200):
-                try:
-                    async with http.get(url):
-                        break
-                except aiohttp.ClientError:
-                    await asyncio.sleep(0.05)
+        await _answering(f"{url}/empty")
         yield process.pid, url
     finally:
         process.terminate()
         await process.wait()
+
+
+async def _answering(url: str) -> None:
+    async with aiohttp.ClientSession() as http:
+        for _ in range(400):
+            try:
+                async with http.get(url):
+                    return
+            except aiohttp.ClientError:
+                await asyncio.sleep(0.05)
+    raise TimeoutError(url)

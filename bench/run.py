@@ -171,7 +171,7 @@ async def run(folder: Path) -> Results:
     """Everything, in one run."""
     async with stages.running(folder, sms=False) as stage:
         cost, payload = await cost_of_a_journey(stage)
-        floor = await measured(folder, await reading(stage), payload)
+        floor = await measured(folder, await reading(stage), payload, AT_ONCE)
     least = floor_of_a_journey(floor)
     return Results(
         journey=cost,

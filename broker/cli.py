@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -17,7 +18,7 @@ from broker.http.openapi import phone_document, provider_document
 from broker.keys import make
 from broker.parts import Parts, running
 from broker.providers import Provider, ProviderError, Webhook, new_webhook_secret, read_file
-from broker.settings import Settings, SettingsError, documented, load
+from broker.settings import PREFIX, Settings, SettingsError, documented, load
 from connectors.registry import default_registry
 from sessions.errors import Refused
 
@@ -61,6 +62,8 @@ async def _parts(settings: Settings) -> AsyncGenerator[Parts]:
 def serve(context: click.Context, no_worker: bool) -> None:
     """Run the broker, with its worker, on the embedded store or the one of OPHAALBRUG_REDIS_URL."""
     settings = _settings(context)
+    if file := context.find_root().obj:
+        os.environ[f"{PREFIX}SETTINGS"] = str(file)  # server processes read it again
     if no_worker:
         settings = msgspec.structs.replace(settings, worker=False)
     try:

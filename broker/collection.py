@@ -8,11 +8,14 @@ the partner.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import msgspec
 
+from broker.caller import Caller
 from broker.clock import utc
 from broker.parts import Parts
 from broker.telemetry import collections_total, log, session_ref, where
@@ -27,6 +30,7 @@ from sessions.change import Change
 from sessions.errors import Refused
 from sessions.model import Login, Phone, Role, Session, SourceStatus
 from sessions.secrets import random_text
+from sessions.store.scripts import StoreUnavailable
 from sessions.store.sessions import Decide, Opened
 from sessions.vault import VaultKey, decrypt, encrypt
 
@@ -47,10 +51,6 @@ class Job(msgspec.Struct, kw_only=True):
     code: str | None
 
 
-class _StaleError(Exception):
-    """Another identity was proven meanwhile: compare again."""
-
-
 class Collection:
     """The collecting of this process: begins logins, runs jobs in the background, and drops them when it stops."""
 
@@ -58,85 +58,64 @@ class Collection:
         self._parts = parts
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def begin(
-        self, opened: Opened, phone: Phone, key: VaultKey, role: Role, source: str, now: float
-    ) -> str | None:
+    async def begin(self, caller: Caller, role: Role, source: str) -> str | None:
         """Where to log in for this source; None when a fresh identity makes that needless and collecting has begun.
 
         Raises Refused, LoginRefused.
         """
-        collecting.may_act(opened.session, phone, role)
-        state = collecting.source_state(opened.session, role, source)
-        if state.status is SourceStatus.FAILED and collecting.identity_is_fresh(state, now):
-            await self._fetch(opened, phone, key, role, source, None, None, now)
+        collecting.may_act(caller.session, caller.linked(), role)
+        state = collecting.source_state(caller.session, role, source)
+        if state.status is SourceStatus.FAILED and collecting.identity_is_fresh(state, caller.now):
+            await self._fetch(caller, role, source)
             return None
-        return await self._login(opened, phone, role, source, now)
+        return await self._login(caller, role, source)
 
-    async def _login(self, opened: Opened, phone: Phone, role: Role, source: str, now: float) -> str:
-        digid, parts = self._parts.digid, self._parts
+    async def _login(self, caller: Caller, role: Role, source: str) -> str:
+        digid, parts, phone = self._parts.digid, self._parts, caller.linked()
         if digid is None:
             raise LoginRefused("unreachable")
-        fresh = _must_be_fresh(opened.session, phone, role)
+        fresh = _must_be_fresh(caller.session, phone, role)
         asked = self._connector(source).manifest.login
-        started = await digid.begin(minimum_level=asked.minimum_level, fresh=fresh, now=utc(now), sms=asked.sms)
+        started = await digid.begin(minimum_level=asked.minimum_level, fresh=fresh, now=utc(caller.now), sms=asked.sms)
         login = Login(
             state=parts.keys.ring.digest("login", started.state),
             nonce=started.nonce,
             verifier=started.verifier,
             phone=phone.id,
-            started_at=now,
+            started_at=caller.now,
             fresh=fresh,
         )
-        await parts.sessions.move(
-            opened.session.id,
-            lambda session, _: collecting.begin_login(session, phone, role, source, login),
-            now,
-            opened,
-        )
+        await self._moved(caller, lambda session, _: collecting.begin_login(session, phone, role, source, login))
         return started.url
 
-    async def returned(
-        self, opened: Opened, phone: Phone, key: VaultKey, state: str, code: str | None, error: str, now: float
-    ) -> tuple[Role, str]:
+    async def returned(self, caller: Caller, state: str, code: str | None, error: str) -> None:
         """A login came back: with a code collecting begins in the background, without one `error` says why it ended.
 
         Raises Refused(login-unknown).
         """
         digest = self._parts.keys.ring.digest("login", state)
-        role, source, login = collecting.find_login(opened.session, phone, digest, now)
-        if code is None:
-            await self._parts.sessions.move(
-                opened.session.id,
-                lambda session, _: collecting.login_ended(session, role, source, login_refused(error).reason),
-                now,
-                opened,
-            )
-            return role, source
-        await self._fetch(opened, phone, key, role, source, login, code, now)
-        return role, source
+        role, source, login = collecting.find_login(caller.session, caller.linked(), digest, caller.now)
+        if code is not None:
+            await self._fetch(caller, role, source, login, code)
+            return
+        reason = login_refused(error).reason
+        await self._moved(caller, lambda session, _: collecting.login_ended(session, role, source, reason))
 
     async def _fetch(
-        self,
-        opened: Opened,
-        phone: Phone,
-        key: VaultKey,
-        role: Role,
-        source: str,
-        login: Login | None,
-        code: str | None,
-        now: float,
+        self, caller: Caller, role: Role, source: str, login: Login | None = None, code: str | None = None
     ) -> None:
-        lease = now + self._connector(source).manifest.timeout_seconds + LOGIN_EXCHANGE_SECONDS
-        begun = await self._parts.sessions.move(
-            opened.session.id,
-            lambda session, _: collecting.begin_fetching(session, phone, role, source, lease),
-            now,
-            opened,
+        phone, key = caller.linked(), caller.vault_key()
+        lease = caller.now + self._connector(source).manifest.timeout_seconds + LOGIN_EXCHANGE_SECONDS
+        begun = await self._moved(
+            caller, lambda session, _: collecting.begin_fetching(session, phone, role, source, lease)
         )
         job = Job(opened=begun, phone=phone, role=role, source=source, lease=lease, key=key, login=login, code=code)
         task = asyncio.create_task(self._run(job))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _moved(self, caller: Caller, decide: Decide) -> Opened:
+        return await self._parts.sessions.move(caller.session.id, decide, caller.now, caller.opened)
 
     def _connector(self, source: str) -> Connector:
         found = self._parts.connectors.get(source)
@@ -154,6 +133,8 @@ class Collection:
         except Refused as refused:
             log.info("collection.dropped", session_ref=session_ref(job.opened.session.id), reason=refused.code)
             return
+        except StoreUnavailable:
+            outcome = Failed(kind="interrupted")
         except Exception as error:
             log.error("collection.crashed", connector=job.source, where=where(error))
             outcome = Failed(kind="unreadable", detail="internal")
@@ -164,7 +145,9 @@ class Collection:
             subject = await self._subject(job)
         except LoginRefused as refused:
             return Failed(kind="login", detail=refused.reason)
-        if subject is None:
+        except Refused as refused:
+            if refused.code != "wrong-person":
+                raise
             return Failed(kind="wrong-person")
         connector = self._connector(job.source)
         try:
@@ -198,36 +181,34 @@ class Collection:
 
         return progress
 
-    async def _subject(self, job: Job) -> Subject | None:
-        """Who this is about: proven by the login, or by the one of less than 15 minutes ago. None: somebody else."""
-        if job.login is None or job.code is None:
-            return (await self.identities(job.opened.session, job.key)).get((job.role, job.source))
-        identity = await self._identity(job, job.login, job.code)
-        while True:
-            known = await self.identities(job.opened.session, job.key)
-            if not _is_expected(identity.bsn, job.role, known):
-                return None
-            try:
-                return await self._prove(job, identity, frozenset(known))
-            except _StaleError:
-                job.opened = await self._parts.sessions.read(job.opened.session.id)
+    async def _subject(self, job: Job) -> Subject:
+        """Who this is about: proven by the login, or by the one of less than 15 minutes ago.
 
-    async def _prove(self, job: Job, identity: Identity, known: frozenset[tuple[str, str]]) -> Subject:
-        """Store the proven identity, provided that it was compared with all there are."""
+        Raises LoginRefused, and Refused(wrong-person) for somebody else than before.
+        """
+        if job.login is None or job.code is None:
+            return await self._known(job)
+        identity = await self._identity(job, job.login, job.code)
         subject = Subject(bsn=identity.bsn, level=identity.level)
         name, at = collecting.identity_name(job.role, job.source), identity.authenticated_at.timestamp()
+        mark = hmac.new(job.key, b"ophaalbrug/identity|" + identity.bsn.encode(), hashlib.sha256).hexdigest()
 
         def decide(session: Session, _: float) -> Change:
-            if {_owner(n) for n in _identity_names(session)} - {(job.role, job.source)} - known:
-                raise _StaleError
             version = collecting.next_version(session, name)
             sealed = encrypt(job.key, session.id, name, version, msgspec.json.encode(subject))
             return collecting.identified(
-                session, job.phone, job.role, job.source, job.lease, sealed, at, identity.level
+                session, job.phone, job.role, job.source, job.lease, mark, sealed, at, identity.level
             )
 
         await self._move(job, decide)
         return subject
+
+    async def _known(self, job: Job) -> Subject:
+        """The identity proven for this source before; while we hold the lease nobody else writes it."""
+        session, name = job.opened.session, collecting.identity_name(job.role, job.source)
+        sealed = await self._parts.sessions.vault(session.id, [name])
+        plain = decrypt(job.key, session.id, name, session.records[name], sealed[name])
+        return msgspec.json.decode(plain, type=Subject)
 
     async def _identity(self, job: Job, login: Login, code: str) -> Identity:
         digid = self._parts.digid
@@ -241,16 +222,6 @@ class Collection:
             fresh_since=datetime.fromtimestamp(login.started_at, UTC) if login.fresh else None,
             now=utc(self._parts.clock()),
         )
-
-    async def identities(self, session: Session, key: VaultKey) -> dict[tuple[str, str], Subject]:
-        """Every identity proven in this attempt, by person and source."""
-        sealed = await self._parts.sessions.vault(session.id, _identity_names(session))
-        return {
-            _owner(name): msgspec.json.decode(
-                decrypt(key, session.id, name, session.records[name], sealed[name]), type=Subject
-            )
-            for name in sealed
-        }
 
     async def _keep(self, job: Job, outcome: Outcome) -> None:
         """Store the outcome; dropped when the session moved on without us (restarted, stopped, lease lost)."""
@@ -268,6 +239,8 @@ class Collection:
             await self._move(job, lambda session, now: self._kept(session, job, outcome, now))
         except Refused as refused:
             log.info("collection.dropped", session_ref=session_ref(job.opened.session.id), reason=refused.code)
+        except StoreUnavailable:  # the lease will end, as an interruption
+            log.warning("collection.dropped", connector=job.source, reason="store-unavailable")
 
     def _kept(self, session: Session, job: Job, outcome: Outcome, now: float) -> Change:
         match outcome:
@@ -301,20 +274,6 @@ def _must_be_fresh(session: Session, phone: Phone, role: Role) -> bool:
     """A fresh login is forced wherever another adult's login may still be remembered in this phone's browser."""
     others = [p for r, p in session.people.items() if r != role]
     return role == "partner" or any(phone.id in other.phones for other in others)
-
-
-def _is_expected(bsn: str, role: Role, known: Mapping[tuple[str, str], Subject]) -> bool:
-    """One identity for all of a person's sources, and another one for the other adult."""
-    return all((bsn == other.bsn) == (owner == role) for (owner, _), other in known.items())
-
-
-def _identity_names(session: Session) -> list[str]:
-    return [name for name in session.records if name.endswith("/identity")]
-
-
-def _owner(name: str) -> tuple[str, str]:
-    role, source, _ = name.split("/")
-    return role, source
 
 
 def _encoded(records: SourceRecords, source: str, now: float) -> bytes:

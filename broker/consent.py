@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from broker import review as views
+from broker.caller import Caller
 from broker.clock import utc
 from broker.household import merge
 from broker.parts import Parts
@@ -33,7 +34,7 @@ from sessions.lifecycle import Event, require
 from sessions.model import Consent, Phone, Role, Session, SourceStatus, State
 from sessions.secrets import random_text, same
 from sessions.store.sessions import Opened
-from sessions.vault import VaultKey, decrypt, encrypt
+from sessions.vault import VaultError, VaultKey, decrypt, encrypt
 
 RECEIPT_TYPE = "ophaalbrug-consent-receipt+jws"
 MAX_REMARKS = 50
@@ -73,11 +74,11 @@ class Consents:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def review(self, opened: Opened, phone: Phone, key: VaultKey) -> Review:
+    async def review(self, caller: Caller) -> Review:
         """What this phone may see. Raises Refused(wrong-state)."""
+        phone = caller.linked()
+        opened, inside = await self._open(caller.opened, caller.vault_key())
         session = opened.session
-        require(session, State.COLLECTING)
-        inside = await self._open(session, key)
         shown = frozenset(r for r, p in session.people.items() if phone.id in p.phones)
         hidden = frozenset(session.people) - shown
         return Review(
@@ -104,26 +105,48 @@ class Consents:
         name = next((p.name for p in content.household.persons if p.id == role), None)
         return consent(session.language, name, _in(session.language, session.recipient.name), answered)
 
-    async def _open(self, session: Session, key: VaultKey) -> _Open:
-        """Decrypt the vault, merge the household, keep what the profile permits."""
-        sealed = await self._parts.sessions.vault(session.id, list(session.records))
-        plain = {n: decrypt(key, session.id, n, session.records[n], value) for n, value in sealed.items()}
-        content = _merged(session, plain)
-        receipts = {n.split("/")[1]: _signed.decode(p) for n, p in plain.items() if n.startswith("receipt/")}
-        return _Open(content, views.digest(content, _review_key(key)), receipts)
+    async def _open(self, opened: Opened, key: VaultKey) -> tuple[Opened, _Open]:
+        """Decrypt the vault, merge the household, keep what the profile permits; with the session that it belongs to.
+
+        Raises Refused(wrong-state).
+        """
+        while True:
+            session = opened.session
+            require(session, State.COLLECTING)
+            plain = await self._plain(session, key, list(session.records))
+            if plain is not None:
+                content = _merged(session, plain)
+                receipts = {n.split("/")[1]: _signed.decode(p) for n, p in plain.items() if n.startswith("receipt/")}
+                return opened, _Open(content, views.digest(content, _review_key(key)), receipts)
+            opened = await self._parts.sessions.read(session.id)
+
+    async def _plain(self, session: Session, key: VaultKey, names: list[str]) -> dict[str, bytes] | None:
+        """These records, decrypted; None when the session has moved on since it was read, and the vault with it.
+
+        Raises VaultError when it has not: then the key is another one.
+        """
+        sealed = await self._parts.sessions.vault(session.id, names)
+        try:
+            return {n: decrypt(key, session.id, n, session.records[n], sealed.get(n, b"")) for n in names}
+        except VaultError:
+            newest = await self._parts.sessions.read(session.id)
+            if newest.session.records == session.records:
+                raise
+            return None
 
     async def give(
-        self, opened: Opened, phone: Phone, key: VaultKey, role: Role, review_digest: str, text_hash: str, now: float
+        self, caller: Caller, role: Role, review_digest: str, text_hash: str
     ) -> tuple[Opened, SignedConsent]:
         """One adult consents to what was shown. The last consent seals the payload and queues it.
 
         Answers the session and the signed receipt, which is not kept here. Raises Refused: review-changed, not-ready,
         consent-needs-login, not-your-part, wrong-state.
         """
+        opened, phone, key, now = caller.opened, caller.linked(), caller.vault_key(), caller.now
         while True:
+            opened, inside = await self._open(opened, key)
             session = opened.session
             moment = consenting.check(session, phone, role)
-            inside = await self._open(session, key)
             text = self._text(session, inside.content, role)
             if not same(inside.digest, review_digest) or not same(text_digest(text), text_hash):
                 raise Refused("review-changed")
@@ -194,39 +217,39 @@ class Consents:
         if session.state is State.CONSENTED:
             sessions_total.labels(session.state).inc()
 
-    async def remark(
-        self, opened: Opened, phone: Phone, key: VaultKey, role: Role, field: str, text: str, now: float
-    ) -> None:
+    async def remark(self, caller: Caller, role: Role, field: str, text: str) -> None:
         """The citizen says that a value is wrong: a finding beside it, never a change of the source's value."""
+        opened, phone, key, now = caller.opened, caller.linked(), caller.vault_key(), caller.now
         name = f"remark/{role}"
         while True:
             session = opened.session
             collecting.may_act(session, phone, role)
             if session.frozen:
                 raise Refused("frozen")
-            sealed = await self._parts.sessions.vault(session.id, [name] if name in session.records else [])
-            before: tuple[Finding, ...] = ()
-            if name in sealed:
-                before = _findings.decode(decrypt(key, session.id, name, session.records[name], sealed[name]))
-            remark = Finding(kind="remark", code="remark", person=role, field=field, text=text)
-            after = msgspec.json.encode((*before, remark)[-MAX_REMARKS:])
-            version = collecting.next_version(session, name)
-            change = collecting.noted(session, name, encrypt(key, session.id, name, version, after))
-            if await self._parts.sessions.apply(change, opened, now) is not None:
-                return
+            plain = await self._plain(session, key, [name] if name in session.records else [])
+            if plain is not None:
+                before = _findings.decode(plain.get(name, b"[]"))
+                remark = Finding(kind="remark", code="remark", person=role, field=field, text=text)
+                after = msgspec.json.encode((*before, remark)[-MAX_REMARKS:])
+                version = collecting.next_version(session, name)
+                change = collecting.noted(session, name, encrypt(key, session.id, name, version, after))
+                if await self._parts.sessions.apply(change, opened, now) is not None:
+                    return
             opened = await self._parts.sessions.read(session.id)
 
-    async def amend(self, opened: Opened, phone: Phone, role: Role, now: float) -> Opened:
+    async def amend(self, caller: Caller, role: Role) -> Opened:
         """Toch wijzigen: all consents are void."""
+        phone = caller.linked()
 
         def decide(session: Session, _: float) -> Change:
             collecting.may_act(session, phone, role)
             return consenting.amend(session)
 
-        return await self._parts.sessions.move(opened.session.id, decide, now, opened)
+        return await self._parts.sessions.move(caller.session.id, decide, caller.now, caller.opened)
 
-    async def decline(self, opened: Opened, phone: Phone, role: Role, now: float) -> Opened:
+    async def decline(self, caller: Caller, role: Role) -> Opened:
         """An adult does not take part: the applicant ends the session, the partner leaves if the profile allows it."""
+        phone = caller.linked()
 
         def decide(session: Session, at: float) -> Change:
             collecting.may_act(session, phone, role)
@@ -235,7 +258,7 @@ class Consents:
             event = Event.PARTNER_LOST if role == "partner" else Event.DECLINE
             return end(session, event, "declined", self._parts.sign_purge, new_event_id(), at)
 
-        after = await self._parts.sessions.move(opened.session.id, decide, now, opened)
+        after = await self._parts.sessions.move(caller.session.id, decide, caller.now, caller.opened)
         log.info("consent.declined", session_ref=session_ref(after.session.id), role=role, state=after.session.state)
         return after
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -19,7 +19,7 @@ from connectors.outbound import ClientCertificate, Door
 from connectors.registry import default_registry
 from sessions.ending import Sign
 from sessions.store.changes import Changes
-from sessions.store.connection import Connection, connect
+from sessions.store.connection import UNAVAILABLE, Connection, connect
 from sessions.store.records import Records
 from sessions.store.sessions import SessionStore
 from sessions.store.work import WorkQueue
@@ -53,18 +53,24 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 async def running(settings: Settings, redis_url: str) -> AsyncGenerator[Parts]:
     """The parts, connected to the store and listening for changes. Raises SettingsError."""
     keys = load(settings)
-    connection = await connect(redis_url, partitions=settings.partitions or None)
-    changes = Changes(connection)
-    parts = _made(settings, keys, connection, changes)
-    try:
+    async with AsyncExitStack() as stack:
+        connection = await _connected(settings, redis_url)
+        stack.push_async_callback(connection.close)
+        parts = _made(settings, keys, connection, Changes(connection))
+        for close in (parts.outside.close, parts.sources.close, parts.changes.stop):
+            stack.push_async_callback(close)
         await _claim_store(parts)
-        await changes.start()
+        await parts.changes.start()
         yield parts
-    finally:
-        await changes.stop()
-        await parts.sources.close()
-        await parts.outside.close()
-        await connection.close()
+
+
+async def _connected(settings: Settings, redis_url: str) -> Connection:
+    try:
+        return await connect(redis_url, partitions=settings.partitions or None)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    except UNAVAILABLE:  # no word of theirs: it could hold the address, and that a password
+        raise SettingsError("the store cannot be reached") from None
 
 
 def _made(settings: Settings, keys: Keys, connection: Connection, changes: Changes) -> Parts:

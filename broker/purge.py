@@ -12,11 +12,9 @@ import msgspec
 from broker.clock import iso
 from broker.keys import Keys
 from broker.telemetry import log, session_ref, sessions_total
-from sessions.change import Change
 from sessions.ending import PurgeFacts, due
 from sessions.errors import Refused
 from sessions.lifecycle import deadline
-from sessions.model import Session
 from sessions.secrets import partition_of, random_text
 
 if TYPE_CHECKING:
@@ -37,22 +35,24 @@ def new_event_id() -> str:
 
 
 async def sweep(parts: Parts, session_id: str) -> None:
-    """Do what is due for one session whose deadline passed, or give it its true deadline again."""
+    """Do what is due for one session whose deadline passed, or give it its true deadline again.
+
+    A session that somebody moves meanwhile is left alone: that step has given it a new deadline.
+    """
     now = parts.clock()
     try:
         opened = await parts.sessions.read(session_id)
     except Refused:
         await parts.work.drop_deadline(session_id, partition_of(session_id))
         return
-
-    def decide(session: Session, at: float) -> Change | None:
-        return due(session, opened.seen_at, parts.sign_purge, new_event_id(), at)
-
-    moved = await parts.sessions.move(session_id, decide, now, opened)
-    after = moved.session
-    if moved is opened:
-        await parts.work.put_deadline(session_id, deadline(after, opened.seen_at), partition_of(session_id))
+    change = due(opened.session, opened.seen_at, parts.sign_purge, new_event_id(), now)
+    if change is None:
+        true = deadline(opened.session, opened.seen_at)
+        await parts.work.put_deadline(session_id, true, partition_of(session_id), opened.version)
         return
+    if await parts.sessions.apply(change, opened, now) is None:
+        return
+    after = change.session
     log.info("session.time_moved", session_ref=session_ref(session_id), state=after.state, reason=after.reason)
     if after.state is not opened.session.state:
         sessions_total.labels(after.state).inc()

@@ -16,8 +16,7 @@ from broker.parts import running
 from broker.settings import PREFIX, Settings, SettingsError
 from broker.telemetry import log, set_up
 from broker.worker import Worker
-from sessions.store.connection import connect
-from sessions.store.embedded import adopt_or_start, start
+from sessions.store.embedded import EmbeddedError, adopt_or_start, start
 
 GRACEFUL_SECONDS = 10  # an open event stream would otherwise block the stop for ever
 
@@ -31,19 +30,24 @@ def store(settings: Settings, *, own: bool = False) -> Generator[str]:
     if settings.redis_url:
         yield settings.redis_url
         return
-    with (start if own else adopt_or_start)(settings.data_dir) as embedded:
+    try:
+        embedded = (start if own else adopt_or_start)(settings.data_dir)
+    except EmbeddedError as error:
+        hint = " Does another `ophaalbrug serve` run on this data directory?" if own else ""
+        raise SettingsError(f"{error}{hint}") from None
+    with embedded:
         yield embedded.url
 
 
-async def check_store(settings: Settings, url: str) -> None:
-    """Production keeps consented payloads, so every write must be on disk. Raises SettingsError."""
+async def check(settings: Settings, url: str) -> None:
+    """Find out before the server starts, in words for an operator, that keys, store and sources can be used.
+
+    Production keeps consented payloads, so there every write must be on disk. Raises SettingsError.
+    """
+    async with running(settings, url) as parts:
+        durability = await parts.connection.durability()
     if settings.mode != "production":
         return
-    connection = await connect(url, partitions=settings.partitions or None)
-    try:
-        durability = await connection.durability()
-    finally:
-        await connection.close()
     if durability not in ("always", "unknown"):
         raise SettingsError(f"production needs a store with appendonly yes and appendfsync always, not {durability}")
     if durability == "unknown":
@@ -56,20 +60,24 @@ def serve(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
     with store(settings, own=True) as url:
-        asyncio.run(check_store(settings, url))
+        asyncio.run(check(settings, url))
         log.info("service.started", mode=settings.mode, address=settings.host, port=settings.port)
         if settings.workers == 1:
             uvicorn.Server(server_config(settings, url)).run()
             return
-        os.environ[f"{PREFIX}REDIS_URL"] = url
+        # Every server process reads the settings again: it must see what was decided here.
+        os.environ |= {f"{PREFIX}REDIS_URL": url, f"{PREFIX}WORKER": str(settings.worker)}
         uvicorn.run(
             "broker.http.app:from_environment",
             factory=True,
             host=settings.host,
             port=settings.port,
             workers=settings.workers,
+            ws="none",
             log_config=None,
             access_log=False,
+            server_header=False,
+            date_header=False,
             timeout_graceful_shutdown=GRACEFUL_SECONDS,
         )
 
@@ -100,7 +108,7 @@ async def work(settings: Settings) -> None:
     """Run one worker without a server, until a signal comes."""
     set_up(settings.log_level, settings.log_format)
     with store(settings) as url:
-        await check_store(settings, url)
+        await check(settings, url)
         async with running(settings, url) as parts:
             worker = Worker(parts)
             loop = asyncio.get_running_loop()

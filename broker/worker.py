@@ -14,13 +14,13 @@ from broker.delivery import Delivery
 from broker.parts import Parts
 from broker.telemetry import log, where
 from sessions.errors import Refused
-from sessions.store.scripts import StoreUnavailable
+from sessions.store.scripts import StoreUnavailable, answer
 from sessions.store.work import Claim
 
 CLAIM_AT_ONCE = 32
 LEASE_MARGIN_SECONDS = 15.0
 SWEEP_LEASE_SECONDS = 30.0
-LOOK_AGAIN_SECONDS = 30.0  # a wake-up can be lost; this is how late the work can then be
+LOOK_AGAIN_SECONDS = 30.0  # a deadline may be brought forward, a wake-up lost: this is how late we can then be
 STORE_PAUSE_SECONDS = 1.0
 CLOCK_DRIFT_SECONDS = 5.0
 
@@ -66,7 +66,7 @@ class Worker:
             await self._take(partition, now)
         later = [due for due in first.values() if due > now]
         taken = len(later) < len(first)
-        return 0.0 if taken else min([due - now for due in later], default=LOOK_AGAIN_SECONDS)
+        return 0.0 if taken else min([LOOK_AGAIN_SECONDS, *(due - now for due in later)])
 
     async def _take(self, partition: int, now: float) -> None:
         lease = self._parts.settings.webhook_timeout_seconds + LEASE_MARGIN_SECONDS
@@ -107,7 +107,9 @@ class Worker:
 
 
 async def clock_differs(parts: Parts) -> bool:
-    """Whether our clock and the store's are more than five seconds apart: then deadlines are not ours to judge."""
-    if parts.settings.clock_offset_file:
-        return False
-    return abs(await parts.connection.now() - parts.clock()) > CLOCK_DRIFT_SECONDS
+    """Whether our clock and the store's are more than five seconds apart: then deadlines are not ours to judge.
+
+    Raises StoreUnavailable.
+    """
+    drift = abs(await answer(parts.connection.now()) - parts.clock())
+    return drift > CLOCK_DRIFT_SECONDS and not parts.settings.clock_offset_file

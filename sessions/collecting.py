@@ -131,15 +131,30 @@ def next_version(session: Session, record: str) -> int:
 
 
 def identified(
-    session: Session, phone: Phone, role: Role, source: str, lease: float, sealed: bytes, at: float, level: str
+    session: Session,
+    phone: Phone,
+    role: Role,
+    source: str,
+    lease: float,
+    identity: str,
+    sealed: bytes,
+    at: float,
+    level: str,
 ) -> Change:
-    """The login proved who this person is; `sealed` is that identity, encrypted. Now the phone may show them."""
+    """The login proved who this person is: one identity for all of a person's sources, another for the other adult.
+
+    `identity` is the HMAC to compare by, `sealed` the identity itself, encrypted. From now on the phone may show this
+    person's values. Raises Refused(wrong-person).
+    """
     state = replace(_under_lease(session, role, source, lease), authenticated_at=at, level=level)
     after = put_source(session, role, source, state)
     person = after.people[role]
-    if phone.id not in person.phones:
-        person = replace(person, phones=(*person.phones, phone.id))
-    after = replace(after, people={**after.people, role: person})
+    others = [other.identity for name, other in after.people.items() if name != role]
+    if person.identity not in (None, identity) or identity in others:
+        raise Refused("wrong-person")
+    phones = person.phones if phone.id in person.phones else (*person.phones, phone.id)
+    proven = replace(person, identity=identity, phones=phones)
+    after = replace(after, people={**after.people, role: proven})
     return _with_record(after, identity_name(role, source), sealed)
 
 

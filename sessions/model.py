@@ -113,9 +113,13 @@ class SourceState(Stored, frozen=True, kw_only=True):
 
 
 class PersonState(Stored, frozen=True, kw_only=True):
-    """One adult's part. `phones` are those on which this person logged in: only these may see this person's values."""
+    """One adult's part. `phones` are those on which this person logged in: only these may see this person's values.
+
+    `identity` is an HMAC of who logged in, under the vault key: it tells two logins apart and nothing else.
+    """
 
     sources: dict[str, SourceState]
+    identity: str | None = None
     phones: tuple[str, ...] = ()
 
 

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -167,7 +167,7 @@ class DroppingProxy:
         self.port = 0
         self._tls = tls
         self._armed: bytes | None = None
-        self._ways: set[asyncio.Task[None]] = set()
+        self._served: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
@@ -188,13 +188,26 @@ class DroppingProxy:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None):
         self._server.close()
-        ways = tuple(self._ways)
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
+        await asyncio.sleep(0)  # who was accepted just now begins to be served, and so can be ended
+        served = tuple(self._served)
+        for task in served:
+            task.cancel()
+        await asyncio.gather(*served)
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one client; only `__aexit__` cancels this."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._served.add(task)
+        try:
+            with suppress(asyncio.CancelledError, OSError):
+                await self._carry(reader, writer)
+        finally:
+            writer.close()
+            self._served.discard(task)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry bytes both ways until one side ends, or until a reply has to be lost."""
         upstream_reader, upstream_writer = await self._dial()
         doomed = asyncio.Event()
@@ -202,14 +215,13 @@ class DroppingProxy:
             asyncio.create_task(self._requests(reader, upstream_writer, doomed)),
             asyncio.create_task(self._replies(upstream_reader, writer, doomed)),
         }
-        self._ways |= ways
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
-        self._ways -= ways
-        writer.close()
-        upstream_writer.close()
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            upstream_writer.close()
 
     async def _dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self.upstream.startswith("unix://"):

@@ -13,7 +13,7 @@ from broker.collection import Collection
 from broker.consent import Consents
 from broker.http import journey, openapi, operations, phone, problems, provider
 from broker.http.envelope import enveloped
-from broker.http.requests import MAX_BODY_BYTES
+from broker.http.requests import MAX_BODY_BYTES, one_address
 from broker.parts import Parts, running
 from broker.settings import Settings, load
 from broker.telemetry import set_up
@@ -44,6 +44,7 @@ def create(settings: Settings, redis_url: str) -> ASGIApp:
             *operations.routers(),
             *openapi.routers(),
         ],
+        before_request=one_address,
         exception_handlers=problems.HANDLERS,
         openapi_config=None,
         lifespan=[lifespan],

@@ -60,7 +60,8 @@ def _config(settings: Settings, title: str, about: str, scheme: SecurityScheme, 
 
 
 def _document(config: OpenAPIConfig, handlers: list[HTTPRouteHandler], caller: Any) -> Schema:
-    app = Litestar(handlers, dependencies={"caller": Provide(caller)}, openapi_config=config)
+    # Without its logging: that would take over this process's, and write addresses of requests to it.
+    app = Litestar(handlers, dependencies={"caller": Provide(caller)}, openapi_config=config, logging_config=None)
     document = app.openapi_schema.to_schema()
     bodies: dict[str, type[msgspec.Struct]] = {h.handler_name: h.opt["body"] for h in handlers if "body" in h.opt}
     schemas, components = msgspec.json.schema_components([ProblemDetails, *bodies.values()], ref_template=_REF)

@@ -14,6 +14,7 @@ import qr.codes
 import qr.pictures
 import qr.tokens
 from broker import dpop
+from broker.caller import Caller
 from broker.clock import utc
 from broker.collection import Collection
 from broker.consent import Consents, Review
@@ -31,38 +32,17 @@ from sessions.change import Change
 from sessions.ending import end
 from sessions.errors import Refused
 from sessions.lifecycle import Event, attempt_end, require
-from sessions.model import PendingPhone, Phone, Role, Session, State
+from sessions.model import Phone, Role, Session, State
 from sessions.secrets import PhoneToken, new_phone_token, random_text, same
 from sessions.secrets import parts as secret_parts
 from sessions.store.sessions import Opened
-from sessions.vault import VaultKey, open_key, seal_key, wrap_public
+from sessions.vault import seal_key, wrap_public
 
 PAIRING_ATTEMPTS_PER_MINUTE = 30
 QR_TITLE = {
     "nl": "QR-code voor de telefoon van uw partner",
     "en": "QR code for your partner's phone",
 }
-
-
-class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """A phone that proved itself. `phone` is None while it waits for its code, and after the end."""
-
-    opened: Opened
-    token: PhoneToken
-    phone: Phone | None
-    pending: PendingPhone | None
-    now: float
-
-    @property
-    def session(self) -> Session:
-        """The session as read for this request."""
-        return self.opened.session
-
-    def linked(self) -> Phone:
-        """The linked phone. Raises Refused when it is not linked (yet, or any more)."""
-        if self.phone is None:
-            raise Refused("session-ended" if self.session.ended else "wrong-state")
-        return self.phone
 
 
 class Pair(Inbound, frozen=True, kw_only=True):
@@ -157,19 +137,19 @@ async def caller_of(request: AnyRequest) -> Caller:
     parts = parts_of(request)
     token = PhoneToken(bearer(request, "DPoP"))
     session_id, phone_id, _ = secret_parts(token, "obp_", 3)
-    now = parts.clock()
+    now, ring = parts.clock(), parts.keys.ring
     proof = _proof(request, token, now)
     opened = await parts.sessions.open(session_id, proof.id, now)
-    digest = parts.keys.ring.digest("phone", token)
+    digest = ring.digest("phone", token)
     session = opened.session
     pendings = (session.pairing.pending, session.partner_pairing.pending)
     pending = next((p for p in pendings if p is not None and p.phone.id == phone_id), None)
     phone = session.phone(phone_id)
     known = phone or (pending.phone if pending else None)
     if known is not None and same(known.token, digest) and same(known.thumbprint, proof.thumbprint):
-        return Caller(opened=opened, token=token, phone=phone, pending=pending, now=now)
+        return Caller(opened=opened, token=token, ring=ring, phone=phone, pending=pending, now=now)
     if any(same(secret, digest) for secret in session.closing_secrets):
-        return Caller(opened=opened, token=token, phone=None, pending=None, now=now)
+        return Caller(opened=opened, token=token, ring=ring, phone=None, pending=None, now=now)
     raise Refused("session-ended" if session.ended else "wrong-secret")
 
 
@@ -177,13 +157,6 @@ def _proof(request: AnyRequest, token: str | None, now: float) -> dpop.Proof:
     ring = parts_of(request).keys.ring
     given = request.headers.get("dpop", "")
     return dpop.verify(given, request.method, own_url(request), token, ring, now)
-
-
-def _vault_key(request: AnyRequest, caller: Caller) -> VaultKey:
-    phone = caller.linked()
-    if phone.vault_key is None:
-        raise Refused("wrong-state")
-    return open_key(phone.vault_key, caller.token, parts_of(request).keys.ring, caller.session.id, phone.id)
 
 
 def _collection(request: AnyRequest) -> Collection:
@@ -201,9 +174,7 @@ async def pair(request: AnyRequest) -> Paired:
     now = parts.clock()
     proof = _proof(request, None, now)
     session_id, digest = await _redeemed(request, parts, asked, now)
-    opened = await parts.sessions.read(session_id)
-    if not await parts.records.use_once(f"proof:{proof.id}", 300):
-        raise Refused("replayed")
+    opened = await parts.sessions.open(session_id, proof.id, now)
     phone_id, code = random_text(9), qr.codes.make_pairing_code()
     token = new_phone_token(session_id, phone_id)
     phone = Phone(
@@ -286,7 +257,7 @@ async def partner_token(request: AnyRequest, caller: NamedDependency[Caller]) ->
 async def approve(request: AnyRequest, caller: NamedDependency[Caller], pairing_id: FromPath[str]) -> PhoneView:
     """The first phone types the code of the partner's phone; only it can seal the vault key to that phone."""
     parts, asked = parts_of(request), await body_of(request, Approve)
-    phone, key = caller.linked(), _vault_key(request, caller)
+    phone, key = caller.linked(), caller.vault_key()
     if phone.role != "applicant":
         raise Refused("not-your-part")
     digest = parts.keys.ring.digest("pairing-code", f"{caller.session.id}|{asked.code.strip()}")
@@ -329,9 +300,7 @@ async def login(
     request: AnyRequest, caller: NamedDependency[Caller], person: FromPath[str], source: FromPath[str]
 ) -> LoginStarted:
     """Begin a login for one source: where the phone goes to log in."""
-    key = _vault_key(request, caller)
-    url = await _collection(request).begin(caller.opened, caller.linked(), key, _person(person), source, caller.now)
-    return LoginStarted(url=url)
+    return LoginStarted(url=await _collection(request).begin(caller, _person(person), source))
 
 
 @post("/persons/{person:str}/sources/{source:str}/skip", status_code=200, body=Skip)
@@ -356,51 +325,42 @@ async def login_callback(request: AnyRequest, caller: NamedDependency[Caller]) -
     asked = await body_of(request, LoginCallback)
     if (asked.code is None) == (asked.error is None):
         raise Problem("invalid-request", errors=("code, error: exactly one of them is needed",))
-    key = _vault_key(request, caller)
-    error = asked.error or ""
-    await _collection(request).returned(caller.opened, caller.linked(), key, asked.state, asked.code, error, caller.now)
+    await _collection(request).returned(caller, asked.state, asked.code, asked.error or "")
 
 
 @get("/review")
 async def review(request: AnyRequest, caller: NamedDependency[Caller]) -> Review:
     """What was found, as it would be sent, as far as this phone may show it."""
-    key = _vault_key(request, caller)
-    return await _consents(request).review(caller.opened, caller.linked(), key)
+    return await _consents(request).review(caller)
 
 
 @post("/remarks", status_code=201, body=Remark)
 async def remark(request: AnyRequest, caller: NamedDependency[Caller]) -> None:
     """Say that a value is wrong; it goes along with the data as a remark."""
-    asked, key = await body_of(request, Remark), _vault_key(request, caller)
-    await _consents(request).remark(
-        caller.opened, caller.linked(), key, asked.person, asked.field, asked.text, caller.now
-    )
+    asked = await body_of(request, Remark)
+    await _consents(request).remark(caller, asked.person, asked.field, asked.text)
 
 
 @post("/persons/{person:str}/consent", status_code=200, body=GiveConsent)
 async def consent(request: AnyRequest, caller: NamedDependency[Caller], person: FromPath[str]) -> Consented:
     """Consent to what was shown; the last adult's consent sends."""
-    asked, key = await body_of(request, GiveConsent), _vault_key(request, caller)
-    after, receipt = await _consents(request).give(
-        caller.opened, caller.linked(), key, _person(person), asked.review_digest, asked.text_digest, caller.now
-    )
+    asked = await body_of(request, GiveConsent)
+    after, receipt = await _consents(request).give(caller, _person(person), asked.review_digest, asked.text_digest)
     return Consented(receipt=receipt, sent=after.session.state is State.CONSENTED)
 
 
 @delete("/persons/{person:str}/consent", status_code=200)
 async def amend(request: AnyRequest, caller: NamedDependency[Caller], person: FromPath[str]) -> PhoneView:
     """Change after all: every consent is void and the content can change again."""
-    phone = caller.linked()
-    after = await _consents(request).amend(caller.opened, phone, _person(person), caller.now)
-    return _view(parts_of(request), after, phone)
+    after = await _consents(request).amend(caller, _person(person))
+    return _view(parts_of(request), after, caller.phone)
 
 
 @post("/persons/{person:str}/decline", status_code=200)
 async def decline(request: AnyRequest, caller: NamedDependency[Caller], person: FromPath[str]) -> PhoneView:
     """Do not take part: the applicant ends the session, the partner leaves it where the profile allows that."""
-    phone = caller.linked()
-    after = await _consents(request).decline(caller.opened, phone, _person(person), caller.now)
-    return _view(parts_of(request), after, after.session.phone(phone.id))
+    after = await _consents(request).decline(caller, _person(person))
+    return _view(parts_of(request), after, after.session.phone(caller.linked().id))
 
 
 @post("/extension", status_code=200)

@@ -26,7 +26,7 @@ from sessions.change import Change
 from sessions.ending import end
 from sessions.errors import Refused
 from sessions.lifecycle import Event
-from sessions.model import Profile, Session, State
+from sessions.model import HouseholdPolicy, Session, State, Text
 from sessions.store.sessions import Opened
 
 PAGE_SIZE = 50
@@ -45,7 +45,7 @@ class Created(View, frozen=True, kw_only=True):
 class Acknowledgement(Inbound, frozen=True, kw_only=True):
     """The digest of the payload that was received and opened (hex SHA-256 of the compact JWE)."""
 
-    payload_digest: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+    payload_digest: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 
 
 class Receipts(View, frozen=True, kw_only=True):
@@ -77,6 +77,19 @@ class Page(View, frozen=True, kw_only=True):
 
     sessions: tuple[Line, ...]
     next: int | None = None
+
+
+class ProfileView(View, frozen=True, kw_only=True):
+    """What may be asked of a citizen, and why, as the provider's file says."""
+
+    id: str
+    purpose: Text
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    fields: tuple[str, ...]
+    household: HouseholdPolicy
+    bsn_basis: str | None
+    sealing: Literal["default", "nlgov"]
 
 
 async def caller_of(request: AnyRequest) -> Provider:
@@ -195,9 +208,9 @@ async def read_receipts(request: AnyRequest, caller: NamedDependency[Provider], 
 
 
 @get("/profiles")
-async def list_profiles(caller: NamedDependency[Provider]) -> tuple[Profile, ...]:
+async def list_profiles(caller: NamedDependency[Provider]) -> tuple[ProfileView, ...]:
     """The provider's profiles."""
-    return caller.profile
+    return tuple(msgspec.convert(profile, ProfileView, from_attributes=True) for profile in caller.profile)
 
 
 @get("/schemas/payload-1.0.json", media_type="application/schema+json", sync_to_thread=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, TypeVar, cast
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from litestar import Request
@@ -82,6 +83,16 @@ def bearer(request: AnyRequest, scheme: str) -> str:
 def own_url(request: AnyRequest) -> str:
     """The address of this request as its caller knows it, without query: our base address and the path."""
     return parts_of(request).settings.base_url + request.scope["path"]
+
+
+async def one_address(request: AnyRequest) -> None:
+    """Refuse a second spelling of an address, which the router would take for the first (NLgov ADR: no-trailing-slash).
+
+    Raises Problem(not-found).
+    """
+    path = unquote_to_bytes(request.scope["raw_path"])  # the router has tidied `path` itself
+    if b"//" in path or (path.endswith(b"/") and path != b"/"):
+        raise Problem("not-found")
 
 
 def same_origin(request: AnyRequest) -> None:

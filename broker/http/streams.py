@@ -1,4 +1,6 @@
-"""Live status: subscribe, snapshot, then changes. A stream ends itself after five minutes; the client comes back."""
+"""Live status: subscribe, snapshot, then changes. A stream ends itself after five minutes, or when it cannot
+go on; the client comes back.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from litestar.response import Stream
 from broker.parts import Parts
 from schemas.base import View
 from sessions.errors import Refused
+from sessions.store.scripts import StoreUnavailable
 from sessions.store.sessions import Opened
 
 STREAM_SECONDS = 300.0
@@ -29,7 +32,7 @@ async def _events(parts: Parts, session_id: str, view: Callable[[Opened], View])
         while parts.clock() < ends_at:
             try:
                 now = msgspec.json.encode(view(await parts.sessions.read(session_id)))
-            except Refused:
+            except (Refused, StoreUnavailable):
                 return
             if now != last:
                 yield b"event: session\ndata: " + now + b"\n\n"

@@ -13,8 +13,8 @@ import msgspec
 
 from sessions.change import Change, Effect
 from sessions.errors import Refused
-from sessions.lifecycle import DAY, deadline
-from sessions.model import Session
+from sessions.lifecycle import DAY, IDLE_SECONDS, attempt_end, deadline
+from sessions.model import Session, State
 from sessions.secrets import partition_of, random_text
 from sessions.store.connection import Connection
 from sessions.store.scripts import CHANNEL, Guard, Script, Write, answer, step
@@ -78,13 +78,18 @@ class SessionStore:
     async def open(self, session_id: str, proof: str, now: float) -> Opened:
         """The session a phone's request is for; `proof` is the id of its DPoP proof, good for one use.
 
-        Raises Refused: unknown-session, replayed.
+        An attempt that ran out is over, also when the sweep is late: no request brings it back.
+        Raises Refused: unknown-session, replayed, wrong-state.
         """
         keys = [key(session_id, "session"), f"{slot(session_id)}:proof:{proof}"]
-        fresh, *fields = await _OPEN.call(self.connection, keys, [repr(now), PROOF_MS, random_text(12)])
+        arguments = [repr(now), PROOF_MS, random_text(12), IDLE_SECONDS]
+        fresh, *fields = await _OPEN.call(self.connection, keys, list(arguments))
         if not fresh:
             raise Refused("replayed")
-        return _opened(fields)
+        opened = _opened(fields)
+        if opened.session.state is State.COLLECTING and now >= attempt_end(opened.session, opened.seen_at):
+            raise Refused("wrong-state")
+        return opened
 
     async def create(self, change: Change, now: float, mark: tuple[str, bytes] | None = None) -> bytes | None:
         """Store a new session; `mark` (name and value) makes the creation idempotent.
@@ -116,8 +121,14 @@ class SessionStore:
         """
         for _ in range(MOVE_TRIES):
             current = opened or await self.read(session_id)
+            try:
+                change = decide(current.session, now)
+            except Refused:
+                if opened is None:
+                    raise
+                opened = None  # refused on what the caller knew: decide again on what is true now
+                continue
             opened = None
-            change = decide(current.session, now)
             if change is None:
                 return current
             after = await self.apply(change, current, now)
@@ -180,8 +191,10 @@ def _writes(change: Change, version: int, seen_at: float, now: float, before: Se
     # What goes, goes first: a store that is full takes a step that begins by giving memory back.
     writes = [Write("UNLINK", vault)] if change.empty_vault or change.purge else []
     writes += _purge_writes(session, before) if change.purge else []
+    linked = before is not None and before.state is State.PAIRING and session.state is State.COLLECTING
+    seen = ("seen", repr(now)) if linked else ()  # an attempt begins: an earlier one's idleness does not count
     writes += [
-        Write("HSET", name, ("v", version, "d", _encoder.encode(session))),
+        Write("HSET", name, ("v", version, "d", _encoder.encode(session), *seen)),
         Write("PEXPIREAT", name, (backstop,)),
         Write("ZADD", f"{slot(session.id)}:deadlines", (repr(due), session.id)),
     ]

@@ -68,14 +68,13 @@ class WorkQueue:
         names = await _CLAIM.call(self.connection, keys, [repr(now), repr(now + lease_seconds), limit])
         return [name.decode() for name in names]
 
-    async def put_deadline(self, session_id: str, at: float, partition: int, version: int | None = None) -> None:
-        """Nothing was due yet: the session waits again until `at`.
+    async def put_deadline(self, session_id: str, at: float, partition: int, version: int) -> None:
+        """Nothing was due yet: the session, if it still has `version`, waits again until `at`.
 
-        With `version`, only if the session is still the one that `at` was computed for: a step that came between has
-        set the deadline itself.
+        A step that came between has set the deadline itself.
         """
         tag = _tag(partition)
-        guards = () if version is None else (Guard("field", key(session_id, "session"), "v", str(version)),)
+        guards = (Guard("field", key(session_id, "session"), "v", str(version)),)
         writes = (Write("ZADD", f"{tag}:deadlines", ("XX", repr(at), session_id)),)
         await step(self.connection, f"{tag}:request:{random_text(12)}", guards, writes)
 

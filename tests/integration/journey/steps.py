@@ -6,7 +6,7 @@ Owns no rule: what must hold is said in the tests.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +25,7 @@ from sandbox.phone import Phone, Role, SourceView
 from sandbox.stage import SOURCES
 from sessions.model import Session
 from tests.house import House
+from tests.stores import Store
 
 SECONDS = 30.0
 
@@ -86,6 +87,13 @@ async def session_when(house: House, session_id: str, holds: Callable[[Session],
         watch.close()
 
 
+async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until what has no notice of its own `holds`."""
+    async with asyncio.timeout(SECONDS):
+        while not await holds():  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.02)
+
+
 async def settled(phone: Phone, person: Role, source: str) -> SourceView:
     """One source, once nothing is under way there."""
     view = await phone.wait_for(lambda v: v.persons[person].source(source).status not in ("login", "fetching"))
@@ -115,6 +123,24 @@ async def couple_collected(house: House, household: str = "married-couple") -> t
     return created.id, browser, phone
 
 
+async def asked_couple(house: House) -> tuple[str, Browser, Phone]:
+    """A couple by their own answer, where the profile leaves that open, on one linked phone."""
+    created = await house.office.create_session("bijstand", household="ask")
+    browser = Browser(created.journey_url, house.http)
+    await browser.start("couple")
+    phone, paired = await house.scanned(browser)
+    await browser.type_code(paired.pairing_code)
+    return created.id, browser, phone
+
+
+async def collected_but_one(house: House) -> tuple[str, Browser, Phone]:
+    """A couple with everything that is required, and optional sources still to do."""
+    created, browser, phone = await house.linked("inkomen", household="couple")
+    await tried(phone, "applicant", "uwv", "married-couple")
+    await tried(phone, "partner", "uwv", "married-couple-partner")
+    return created.id, browser, phone
+
+
 async def own_phone(house: House, first: Phone) -> Phone:
     """The partner's own phone, let in by the first one."""
     partner = house.phone()
@@ -129,12 +155,14 @@ def own_values(household: str, role: Role) -> tuple[str, ...]:
     person = home.applicant if role == "applicant" else home.partner
     assert isinstance(person, Person)
     amounts = [amount for a in person.assessments for amount in (a.box1, a.box3) if amount]
-    values = [person.bsn, person.surname, person.given_names, person.born]
+    values = [person.bsn, person.given_names, person.born]
+    if person.surname not in {child.surname for child in home.children}:  # one's own children are shown, by name
+        values.append(person.surname)
     values += [job.employer for job in person.jobs] + [scheme.number for scheme in person.schemes]
     return (*values, *(f"{cents // 100}.{cents % 100:02d}" for cents in amounts))
 
 
-async def refuse_data(house: House) -> None:
+def refuse_data(house: House) -> None:
     """The back office answers every data event with an error from now on; notices it takes."""
     house.office.answer_kind, house.office.answer_with = "data", [500] * 10_000
 
@@ -143,3 +171,8 @@ async def raw(phone: Phone, house: House, method: str, path: str, **sent: Any) -
     """A request of a phone with whatever headers and body; gives status, media type and body."""
     async with house.http.request(method, f"{phone.base_url}{path}", **sent) as answer:
         return answer.status, answer.headers.get("Content-Type", ""), await answer.read()
+
+
+def keys(store: Store, pattern: str = "*") -> list[bytes]:
+    """The names of what lies in the store."""
+    return [bytes(name) for name in store.nodes[0].client.scan_iter(pattern, count=1000) if isinstance(name, bytes)]

@@ -1,4 +1,4 @@
-"""Collecting: who may log in where, what a source's trouble becomes, and that the work outlives the phone's connection."""
+"""Collecting: who may log in where, what a source's trouble becomes, and that the work outlives a connection."""
 
 from __future__ import annotations
 
@@ -117,11 +117,11 @@ async def test_the_partner_logs_in_anew(house: House) -> None:
     again = await phone.login("applicant", "belastingdienst")
     assert again is not None
     assert (await log_in(again, "nobody", jar=phone.jar)).code is not None  # no page was shown: remembered
+    await house.pass_time(5)
     forced = await phone.login("partner", "uwv")
     assert forced is not None
     assert {name: URL(forced).query.get(name) for name in ("prompt", "max_age")} == {"prompt": "login", "max_age": "0"}
     weakened = URL(forced).without_query_params("prompt", "max_age")
-    await house.pass_time(5)
     back = await log_in(str(weakened), "nobody", jar=phone.jar)
     await phone.callback(back.state, code=back.code)
     assert (await settled(phone, "partner", "uwv")).failure == "login"
@@ -193,8 +193,8 @@ async def test_a_source_that_answers_about_somebody_else_fails(house: House) -> 
 
 async def test_a_source_that_takes_too_long_fails_as_such(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connector has a deadline; past it the source failed by timeout and can be tried again."""
-    short = replace(uwv.UWV.manifest, timeout_seconds=0.2)
-    monkeypatch.setattr(uwv.UWV, "manifest", short)
+    short = replace(uwv.Uwv.manifest, timeout_seconds=0.2)
+    monkeypatch.setattr(uwv.Uwv, "manifest", short)
     _, _, phone = await house.linked()
     await house.fault("uwv", "slow")
     source = await tried(phone, "applicant", "uwv", "single")
@@ -250,14 +250,14 @@ async def test_only_what_is_optional_can_be_left_out(house: House) -> None:
     _, _, phone = await house.linked("inkomen")
     with refused("source-required"):
         await phone.skip("applicant", "uwv")
-    view = await phone.skip("applicant", "belastingdienst", "not-now")
-    source = view.persons["applicant"].source("belastingdienst")
+    view = await phone.skip("applicant", "mijnoverheid", "not-now")
+    source = view.persons["applicant"].source("mijnoverheid")
     assert (source.status, source.reason) == ("skipped", "not-now")
-    assert (await tried(phone, "applicant", "belastingdienst", "single")).status == "collected"
+    assert (await tried(phone, "applicant", "mijnoverheid", "single")).status == "collected"
     with refused("wrong-state"):
-        await phone.skip("applicant", "belastingdienst")
+        await phone.skip("applicant", "mijnoverheid")
     with refused("wrong-state"):
-        await phone.login("applicant", "belastingdienst")
+        await phone.login("applicant", "mijnoverheid")
 
 
 async def test_only_who_takes_part_and_what_is_asked(house: House) -> None:

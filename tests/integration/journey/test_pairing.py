@@ -260,7 +260,7 @@ async def test_the_closing_page_is_there_for_a_day(house: House) -> None:
 
 
 async def test_another_phone(house: House) -> None:
-    """"Andere telefoon" on the PC: the former phone is out, what it collected is gone, and a fresh QR is shown."""
+    """ "Andere telefoon" on the PC: the former phone is out, what it collected is gone, and a fresh QR is shown."""
     created, browser, phone = await house.collected()
     assert (await browser.restart()).status == "opened"
     with refused("wrong-secret"):

@@ -1,6 +1,8 @@
-"""What a phone's request must be: a fresh proof of its own key for this request, and a body that is exactly as asked."""
+"""What a phone's request must be: a fresh proof of its own key for this request, and a body exactly as asked."""
 
 from __future__ import annotations
+
+from base64 import urlsafe_b64encode
 
 import msgspec
 import pytest
@@ -48,7 +50,6 @@ async def test_a_proof_is_good_once(house: House) -> None:
 async def test_every_wrong_proof_is_refused(house: House) -> None:
     """A proof names method, address, moment and token of one request, and carries a public key: nothing else goes."""
     _, _, phone = await house.linked()
-    key = msgspec.json.decode(_private_jwk())
     wrong: dict[str, dict[str, object]] = {
         "another address": {"htu": f"{house.url}{BASE}/review"},
         "another host": {"htu": f"https://elders.example{BASE}/session"},
@@ -60,7 +61,7 @@ async def test_every_wrong_proof_is_refused(house: House) -> None:
         "a short id": {"jti": "short"},
         "no id": {"jti": None},
         "another type": {"typ": "jwt"},
-        "with the private key": {"jwk": key},
+        "with the private key": {"jwk": _private_jwk()},
     }
     for what, claims in wrong.items():
         code = await _asked(house, phone, _headers(house, phone, "GET", f"{BASE}/session", **claims))
@@ -68,11 +69,11 @@ async def test_every_wrong_proof_is_refused(house: House) -> None:
     assert (await phone.session()).linked
 
 
-def _private_jwk() -> bytes:
+def _private_jwk() -> dict[str, object]:
     """A key with its private part, as no client may send it."""
     numbers = ec.generate_private_key(ec.SECP256R1()).public_key().public_numbers()
-    parts = {name: dpop._base64url(n.to_bytes(32, "big")) for name, n in (("x", numbers.x), ("y", numbers.y))}
-    return msgspec.json.encode({"kty": "EC", "crv": "P-256", "d": "A" * 43, **parts})
+    x, y = (urlsafe_b64encode(n.to_bytes(32, "big")).rstrip(b"=").decode() for n in (numbers.x, numbers.y))
+    return {"kty": "EC", "crv": "P-256", "d": "A" * 43, "x": x, "y": y}
 
 
 async def test_a_proof_needs_our_nonce(house: House) -> None:
@@ -134,7 +135,7 @@ async def test_the_key_of_another_phone_does_not_open_the_vault(house: House) ->
     ids=lambda value: value[:24].decode(errors="replace") if isinstance(value, bytes) else value,
 )
 async def test_a_body_is_exactly_as_asked(house: House, content: bytes, code: str) -> None:
-    """Malformed, oversized, wrongly typed or unknown: refused as a problem that quotes no value, and nothing is kept."""
+    """Malformed, oversized, wrongly typed or unknown: refused as a problem that quotes no value; nothing is kept."""
     created, _, phone = await house.linked()
     path = f"{BASE}/remarks"
     headers = _headers(house, phone, "POST", path) | _JSON

@@ -6,13 +6,13 @@ Every answer that passes here is checked for the headers that must be on all of 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 from multidict import CIMultiDictProxy
+from yarl import URL
 
 from broker import providers
 from broker.errors import CATALOGUE
@@ -63,7 +63,9 @@ async def ask(
     """One request, as `caller` (with its access token) or with any `token`; none of both is without Authorization."""
     given = await caller.access_token() if caller else token
     sent = {**(headers or {}), **({"Authorization": f"Bearer {given}"} if given else {})}
-    async with house.http.request(method, house.url + path, headers=sent, allow_redirects=False, **content) as came:
+    async with house.http.request(
+        method, URL(house.url + path, encoded=True), headers=sent, allow_redirects=False, **content
+    ) as came:
         answer = Answer(status=came.status, headers=came.headers, body=await came.read())
     assert {name: answer.headers.get(name) for name in ALWAYS} == ALWAYS
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
@@ -84,9 +86,16 @@ def problem(answer: Answer, code: str) -> tuple[str, ...]:
 async def until(look: Callable[[], Awaitable[_T]], holds: Callable[[_T], bool], seconds: float = 10.0) -> _T:
     """Look until what is seen `holds`. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
-        while not holds(found := await look()):
+        while not holds(found := await look()):  # noqa: ASYNC110  it happens in the broker, not in this loop
             await asyncio.sleep(0.01)
         return found
+
+
+async def queued(house: House, session_id: str) -> dict[str, float]:
+    """The deliveries of a session that wait: `data` or `notice`, and the seconds until each is due."""
+    entries: Any = await house.parts.connection.client.zrange("{p0}:outbox", 0, -1, withscores=True)
+    kinds = {name.decode().partition(":")[0]: due - house.now() for name, due in entries if session_id in name.decode()}
+    return {kind: seconds for kind, seconds in kinds.items() if kind != "index"}
 
 
 async def registered(
@@ -99,17 +108,7 @@ async def registered(
     return office
 
 
-@asynccontextmanager
-async def listening_office(
-    house: House, folder: Path, name: str, profiles: Iterable[ProfileEntry]
-) -> AsyncGenerator[BackOffice]:
-    """A provider of its own with a webhook of its own, on a house that others use too."""
-    office = BackOffice(name, house.url, house.http, clock=house.now)
-    async with office.listening() as url:
-        yield await registered(house, folder, office, profiles, url)
-
-
-async def consented(house: House, office: BackOffice, **wishes: str | int) -> tuple[str, Phone]:
+async def consented(house: House, office: BackOffice, **wishes: str) -> tuple[str, Phone]:
     """A session of `office` in which one person collected and consented; gives its id and the phone."""
     created = await office.create_session("bijstand", household="single", **wishes)
     phone = await linked_phone(house, created.journey_url)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -13,7 +12,6 @@ from sandbox.stage import PROFILES
 from tests import stores
 from tests.house import House, standing
 from tests.integration.provider.asking import registered
-from tests.stores import Store
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -31,11 +29,3 @@ async def other(house: House, tmp_path_factory: pytest.TempPathFactory) -> BackO
     office = BackOffice("waterschap", house.url, house.http, clock=house.now)
     profiles = [profile for profile in PROFILES if profile.sealing == "default"]
     return await registered(house, tmp_path_factory.mktemp("other"), office, profiles)
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def patient(tmp_path: Path, single_store: Store) -> AsyncGenerator[House]:
-    """A house of one test, whose deliveries wait long enough to look at: 100 and 200 seconds of its own time."""
-    waits = {"OPHAALBRUG_DELIVERY_SCHEDULE_SECONDS": "[100, 200]", "OPHAALBRUG_WEBHOOK_TIMEOUT_SECONDS": "0.5"}
-    async with standing(tmp_path, single_store.url, settings=waits) as built:
-        yield built

@@ -12,8 +12,8 @@ from aiohttp import web
 from jwcrypto.jwk import JWK
 
 from broker.jwks import CACHE_SECONDS, REFRESH_SECONDS
-from broker.providers import Provider, checked
-from sessions.model import Profile, Text
+from broker.providers import ProfileEntry, Provider, checked
+from sessions.model import Text
 from tests.house import House
 from tests.integration.provider.asking import Answer, ask, problem
 from tests.integration.provider.assertions import claims, exchange, new, public, signed
@@ -21,7 +21,7 @@ from tests.integration.provider.assertions import claims, exchange, new, public,
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TEXT = Text(nl="Doel", en="Purpose")
-PROFILE = Profile(id="bijstand", purpose=TEXT, required=("uwv",), fields=("income.employment",))
+PROFILE = ProfileEntry(id="bijstand", purpose=TEXT, required=("uwv",), fields=("income.employment",))
 FIRST, SECOND, SEALING = new("P-256"), new("P-256"), new("P-256", use="enc")
 
 
@@ -139,7 +139,9 @@ async def test_a_key_that_should_not_be_there_is_no_key(
     assert (await entered(house, publisher, SECOND)).status == 200
 
 
-@pytest.mark.parametrize("document", [[], ["text"], [[]], [None], [*public(FIRST)] * 1000], ids=str)
+@pytest.mark.parametrize(
+    "document", [[], ["text"], [[]], [None], [*public(FIRST)] * 1000], ids=["empty", "text", "list", "null", "many"]
+)
 async def test_a_document_that_cannot_be_used_gives_no_access(
     house: House, publisher: Publisher, document: list[Any]
 ) -> None:

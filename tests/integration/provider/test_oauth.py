@@ -12,10 +12,10 @@ import pytest_asyncio
 from jwcrypto.jwk import JWK
 
 from broker.oauth import ASSERTION_TYPE
-from broker.providers import Provider, checked
+from broker.providers import ProfileEntry, Provider, checked
 from sandbox.backoffice import BackOffice
 from sandbox.stage import NAME, PROFILES
-from sessions.model import Profile, Text
+from sessions.model import Text
 from tests.house import House
 from tests.integration.provider.asking import ask, problem, registered, until
 from tests.integration.provider.assertions import claims, exchange, forged, new, part, public, signed
@@ -25,15 +25,18 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 CLIENT = "sleutelbos"
 KEYS = {"ES256": new("P-256"), "PS256": new("RSA"), "EdDSA": new("Ed25519"), "Ed25519": new("Ed25519")}
 SEALING = new("P-256", use="enc")
-PROFILE = Profile(
+PROFILE = ProfileEntry(
     id="bijstand", purpose=Text(nl="Doel", en="Purpose"), required=("uwv",), fields=("income.employment",)
 )
 ES256 = KEYS["ES256"]
+SLASHED = "our address with a slash"
 
 
 def provider_of(*keys: JWK, name: str = CLIENT, **more: Any) -> Provider:
     """A provider with these keys to sign with, and one to seal to."""
-    return checked(Provider(id=name, name=Text(nl=NAME.nl, en=NAME.en), keys=public(*keys, SEALING), profile=(PROFILE,), **more))
+    return checked(
+        Provider(id=name, name=Text(nl=NAME.nl, en=NAME.en), keys=public(*keys, SEALING), profile=(PROFILE,), **more)
+    )
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
@@ -71,7 +74,7 @@ async def test_without_a_kid_the_key_is_found_by_trying(house: House) -> None:
         pytest.param({"aud": "https://elsewhere.example"}, id="audience"),
         pytest.param({"aud": None}, id="no-audience"),
         pytest.param({"aud": []}, id="empty-audience"),
-        pytest.param({"aud": "{base}/"}, id="audience-with-a-slash"),
+        pytest.param({"aud": SLASHED}, id="audience-with-a-slash"),
         pytest.param({"sub": "waterschap"}, id="iss-is-not-sub"),
         pytest.param({"iss": "waterschap"}, id="sub-is-not-iss"),
         pytest.param({"iss": "nobody", "sub": "nobody"}, id="unknown-client"),
@@ -89,14 +92,12 @@ async def test_without_a_kid_the_key_is_found_by_trying(house: House) -> None:
         pytest.param({"jti": None}, id="no-jti"),
     ],
 )
-async def test_an_assertion_that_says_the_wrong_things_is_refused(
-    house: House, change: dict[str, Any]
-) -> None:
+async def test_an_assertion_that_says_the_wrong_things_is_refused(house: House, change: dict[str, Any]) -> None:
     """Each claim counts, though the signature is right; times are relative to now, and never more than 300 seconds."""
     now = int(house.now())
     told = {name: now + v if name in ("exp", "iat", "nbf") and isinstance(v, int) else v for name, v in change.items()}
-    if isinstance(told.get("aud"), str):
-        told["aud"] = told["aud"].format(base=house.url)
+    if told.get("aud") == SLASHED:
+        told["aud"] = f"{house.url}/"
     problem(await exchange(house, signed(claims(house, CLIENT, **told), ES256, "ES256")), "invalid-client")
 
 
@@ -121,25 +122,19 @@ STRANGER = new("P-256")
         pytest.param(SEALING, "ES256", {"kid": None}, id="sealing-key-without-kid"),
         pytest.param(KEYS["PS256"], "RS256", {}, id="RS256"),
         pytest.param(ES256, "ES256", {"crit": ["b64"], "b64": True}, id="critical-header-we-do-not-know"),
-        pytest.param(ES256, "ES256", {"kid": 7}, id="kid-is-a-number"),
     ],
 )
 async def test_an_assertion_with_the_wrong_key_or_algorithm_is_refused(
     house: House, key: JWK, algorithm: str, header: dict[str, Any]
 ) -> None:
     """A key serves its own client, its own use and its own algorithm only."""
-    try:
-        assertion = signed(claims(house, CLIENT), key, algorithm, **header)
-    except Exception as error:  # PyJWT refuses to write a kid that is no text
-        assert "Key ID" in str(error)
-        assertion = forged(claims(house, CLIENT), {"alg": algorithm, **header})
-    problem(await exchange(house, assertion), "invalid-client")
+    problem(await exchange(house, signed(claims(house, CLIENT), key, algorithm, **header)), "invalid-client")
 
 
-@pytest.mark.parametrize("algorithm", ["none", "None", "HS256", "ES256"])
-async def test_an_assertion_that_no_private_key_signed_is_refused(house: House, algorithm: str) -> None:
+@pytest.mark.parametrize("algorithm", ["none", "None", "HS256", "ES256", 7, None])
+async def test_an_assertion_that_no_private_key_signed_is_refused(house: House, algorithm: str | int | None) -> None:
     """`none`, and an HMAC whose secret is the public key (which everybody has), also under another name."""
-    secret = None if algorithm.lower() == "none" else ES256.export_to_pem()
+    secret = None if str(algorithm).lower() == "none" else ES256.export_to_pem()
     header: dict[str, object] = {"alg": algorithm, "kid": ES256["kid"]}
     problem(await exchange(house, forged(claims(house, CLIENT), header, secret)), "invalid-client")
 
@@ -230,7 +225,8 @@ async def test_a_removed_provider_has_no_access(house: House, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "authorization", [None, "", "Bearer", "Bearer ", "Basic b2JhXzE6", "Bearer oba_unknown", "Bearer obb_0.x", "DPoP oba_x"]
+    "authorization",
+    [None, "", "Bearer", "Bearer ", "Basic b2JhXzE6", "Bearer oba_unknown", "Bearer obb_0.x", "DPoP oba_x"],
 )
 async def test_without_a_token_there_is_no_access(house: House, authorization: str | None) -> None:
     """401 with a challenge, on every call of the provider API."""

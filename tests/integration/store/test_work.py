@@ -294,11 +294,11 @@ async def test_a_deadline_can_be_put_off_or_dropped(sessions: SessionStore, work
     """A session that was not due yet waits until its true deadline; one that is gone is not put back by it."""
     session_id = await _due_at(sessions, NOW - 1)
     await work.claim_deadlines(0, NOW, LEASE, 9)
-    await work.put_deadline(session_id, NOW + 100, 0)
+    await work.put_deadline(session_id, NOW + 100, 0, 1)
     assert await work.claim_deadlines(0, NOW + 99, LEASE, 9) == []
     assert await work.claim_deadlines(0, NOW + 100, LEASE, 9) == [session_id]
     await work.drop_deadline(session_id, 0)
-    await work.put_deadline(session_id, NOW, 0)
+    await work.put_deadline(session_id, NOW, 0, 1)
     assert await work.claim_deadlines(0, NOW + DAY, LEASE, 9) == []
 
 

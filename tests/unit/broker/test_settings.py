@@ -17,9 +17,10 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "ophaalbrug.toml"
 
 
-def test_without_anything_there_are_defaults_for_development(file: Path) -> None:
+def test_without_anything_there_are_defaults_for_development(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One machine, loopback, the embedded store, 72 hours."""
-    settings = load({}, file)
+    monkeypatch.chdir(tmp_path)
+    settings = load({})
     assert settings == Settings()
     assert (settings.mode, settings.host, settings.redis_url, settings.session_hours) == (
         "development",
@@ -27,6 +28,13 @@ def test_without_anything_there_are_defaults_for_development(file: Path) -> None
         "",
         72,
     )
+
+
+def test_a_file_that_was_named_must_be_there(file: Path) -> None:
+    """A mistyped name must not start a broker in development mode by itself."""
+    for environment, named in (({}, file), ({"OPHAALBRUG_SETTINGS": str(file)}, None)):
+        with pytest.raises(SettingsError, match="No such file"):
+            load(environment, named)
 
 
 def test_the_environment_wins_over_the_file(file: Path) -> None:

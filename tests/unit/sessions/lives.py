@@ -101,7 +101,7 @@ def fetching(session: Session, role: Role = "applicant", source: str = REQUIRED,
     after = logging_in(session, role, source, on)
     after = collecting.begin_fetching(after, held(after, on), role, source, NOW + 60).session
     return collecting.identified(
-        after, held(after, on), role, source, NOW + 60, b"identity", NOW, "substantial"
+        after, held(after, on), role, source, NOW + 60, role, b"identity", NOW, "substantial"
     ).session
 
 

@@ -138,7 +138,7 @@ class Life(RuleBasedStateMachine):
         phone, lease = self.request(which), self.now + MINUTE
         self.apply(lambda s: collecting.begin_fetching(s, phone, role, source, lease))
         if proven:
-            self.apply(lambda s: collecting.identified(s, phone, role, source, lease, b"id", self.now, "low"))
+            self.apply(lambda s: collecting.identified(s, phone, role, source, lease, role, b"id", self.now, "low"))
 
     @rule(role=ROLES, source=SOURCES, which=st.integers(0, 5))
     def collect(self, role: Role, source: str, which: int) -> None:

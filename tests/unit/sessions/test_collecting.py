@@ -230,7 +230,7 @@ def test_a_late_answer_is_dropped() -> None:
         lambda s: collecting.left_out(s, "applicant", REQUIRED, LEASE, "x"),
         lambda s: collecting.failed(s, "applicant", REQUIRED, LEASE, "timeout", retryable=True),
         lambda s: collecting.progressed(s, "applicant", REQUIRED, LEASE, "x"),
-        lambda s: collecting.identified(s, phone, "applicant", REQUIRED, LEASE, b"i", NOW, "low"),
+        lambda s: collecting.identified(s, phone, "applicant", REQUIRED, LEASE, "who", b"i", NOW, "low"),
     ]
     swept = collecting.overdue(session, LEASE)
     newer = collecting.begin_fetching(swept, held(swept), "applicant", REQUIRED, LEASE + 60).session

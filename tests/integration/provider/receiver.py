@@ -1,0 +1,104 @@
+"""A receiver of webhooks that keeps what came, and answers whatever a test wants it to."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from sandbox.backoffice import BackOffice
+from sandbox.stage import PROFILES
+from tests.house import House
+from tests.integration.provider.asking import registered
+
+Reply = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Came(msgspec.Struct, frozen=True, kw_only=True):
+    """One request as it came."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The CloudEvent in it."""
+        return msgspec.json.decode(self.body)
+
+    @property
+    def kind(self) -> str:
+        """The last word of its type."""
+        return self.event["type"].rsplit(".", 1)[1]
+
+
+class Receiver:
+    """The webhook of `office`. Answers 204, but first what is in `replies`; checks nothing: that is for the tests."""
+
+    def __init__(self, office: BackOffice) -> None:
+        self.office = office
+        self.came: list[Came] = []
+        self.replies: list[Reply] = []
+        self._news = asyncio.Condition()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Note the request, and answer what is wanted."""
+        body = await request.read()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        async with self._news:
+            self.came.append(Came(method=request.method, path=request.path, headers=headers, body=body))
+            self._news.notify_all()
+        return await self.replies.pop(0)(request) if self.replies else web.Response(status=204)
+
+    async def wait_for(self, holds: Callable[[list[Came]], bool], seconds: float = 10.0) -> list[Came]:
+        """Everything that came, once it `holds`. Raises TimeoutError."""
+        async with asyncio.timeout(seconds), self._news:
+            await self._news.wait_for(lambda: holds(self.came))
+            return [*self.came]
+
+
+@asynccontextmanager
+async def receiving(house: House, folder: Path) -> AsyncGenerator[Receiver]:
+    """A provider of its own whose webhook is a receiver of its own, while the context lasts."""
+    office = BackOffice(f"p-{uuid.uuid4().hex}", house.url, house.http, clock=house.now)
+    receiver, app = Receiver(office), web.Application(client_max_size=2**21)
+    app.router.add_route("*", "/{path:.*}", receiver.answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/haak"
+        await registered(house, folder, office, PROFILES[:1], url)
+        yield receiver
+    finally:
+        await runner.cleanup()
+
+
+def status(code: int, **headers: str) -> Reply:
+    """Answer with a status; underscores in header names stand for dashes."""
+
+    async def reply(request: web.Request) -> web.StreamResponse:
+        del request
+        return web.Response(status=code, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    return reply
+
+
+async def huge(request: web.Request) -> web.StreamResponse:
+    """Answer 200 and a megabyte."""
+    del request
+    return web.Response(body=b"x" * 2**20)
+
+
+async def silent(request: web.Request) -> web.StreamResponse:
+    """Answer after a minute."""
+    del request
+    await asyncio.sleep(60)
+    return web.Response()

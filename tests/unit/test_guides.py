@@ -1,0 +1,403 @@
+"""The guides stay true: their tables are those of the code, and their examples run as they stand."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import sys
+import tomllib
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+import msgspec
+import pytest
+from aiohttp import web
+from jwcrypto import jwk
+from prometheus_client import Metric
+
+from broker import delivery, oauth, providers
+from broker.cli import main
+from broker.creation import HOUR, SessionRequest
+from broker.errors import CATALOGUE
+from broker.settings import Settings, documented, load
+from broker.telemetry import metrics
+from connectors.contract import Absent, Connector, Context, Failed, Field, Found, Skipped, SourceError, Subject
+from connectors.login import LoginSettings
+from connectors.outbound import Door
+from connectors.registry import default_registry
+from sandbox.citizen import collect
+from sandbox.stage import SOURCES
+from schemas.wealth import Debt
+from sessions import lifecycle
+from tests.house import House, standing
+from tests.integration.provider.asking import linked_phone
+from tests.stores import Store
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDES = {path.stem: path.read_text("utf-8") for path in sorted((ROOT / "docs" / "guides").glob("*.md"))}
+every_guide = pytest.mark.parametrize("guide", GUIDES)
+
+# What only citizens' phones and browsers meet; any other code belongs in the provider's table.
+FOR_CITIZENS = re.findall(
+    r"\S+",
+    "already-paired consent-needs-login frozen household-unknown invalid-proof login-unavailable login-unknown "
+    "not-ready not-your-part pairing-ended replayed review-changed source-busy source-required taken-over "
+    "token-invalid too-many-requests unknown-person unknown-source use-dpop-nonce wrong-code wrong-person wrong-secret",
+)
+TIMES = {
+    "a session waits for someone to start, by default": Settings().session_hours * HOUR,
+    "access token": oauth.TOKEN_SECONDS,
+    "client assertion, at most": oauth.ASSERTION_SECONDS,
+    "`Idempotency-Key` is remembered": lifecycle.DAY,
+    "QR code is accepted": lifecycle.TOKEN_ACCEPTED_SECONDS,
+    "typed code": lifecycle.TYPED_CODE_SECONDS,
+    "pairing code, with 3 tries": lifecycle.PAIRING_CODE_SECONDS,
+    "DigiD login": lifecycle.LOGIN_SECONDS,
+    "a retry needs no new login": lifecycle.IDENTITY_SECONDS,
+    "an attempt without any request of a phone": lifecycle.IDLE_SECONDS,
+    "an attempt in all": lifecycle.ATTEMPT_SECONDS,
+    "delivery, from the last consent until `undelivered`": lifecycle.DELIVERY_SECONDS,
+    "a notice is tried": lifecycle.DAY,
+    "the citizen's closing page": lifecycle.CLOSING_SECONDS,
+    "what is left after the end: status, counts, receipts": lifecycle.TOMBSTONE_SECONDS,
+}
+UNITS = {"seconds": 1, "s": 1, "minutes": 60, "min": 60, "hours": 3600, "h": 3600, "days": 86400, "weeks": 604800}
+
+
+def block(guide: str, name: str) -> str:
+    """The code in a guide under this file name."""
+    found = re.findall(rf"^```\w+ {re.escape(name)}\n(.*?)^```$", GUIDES[guide], re.MULTILINE | re.DOTALL)
+    assert len(found) == 1, f"{guide}.md has {len(found)} blocks called {name}"
+    return found[0]
+
+
+def table(guide: str, first_column: str) -> list[tuple[str, ...]]:
+    """The rows of the table whose first column is called so."""
+    _, _, below = GUIDES[guide].partition(f"\n| {first_column} |")
+    assert below, f"{guide}.md has no table of {first_column}"
+    rows = below.partition("\n\n")[0].splitlines()[2:]
+    return [tuple(cell.strip() for cell in row.strip("|").split("|")) for row in rows]
+
+
+def seconds(text: str) -> float:
+    """`2 minutes`, in seconds."""
+    number, unit = text.split()
+    return float(number) * UNITS[unit if unit in UNITS else f"{unit}s"]
+
+
+def run_python(code: str) -> dict[str, Any]:
+    """What a block of Python defines."""
+    names: dict[str, Any] = {}
+    exec(compile(code, "guide", "exec", dont_inherit=True), names)  # noqa: S102 - our own text
+    return names
+
+
+@every_guide
+def test_links_lead_somewhere(guide: str) -> None:
+    """A relative link leads to a file of the project, and to a heading that is in it."""
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", GUIDES[guide]):
+        path, _, anchor = target.partition("#")
+        text = (ROOT / "docs" / "guides" / path).read_text("utf-8")
+        headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        assert not anchor or anchor in anchors, target
+
+
+@every_guide
+def test_commands_exist(guide: str) -> None:
+    """Every `ophaalbrug …` in a guide is a command of the command line."""
+    for line in re.findall(r"[`/]ophaalbrug ([a-z][a-z ]*)", GUIDES[guide]):
+        group: click.Command = main
+        for word in line.split():
+            assert isinstance(group, click.Group), line
+            group = group.commands[word]
+            if not isinstance(group, click.Group):
+                break
+
+
+def test_the_guides_can_be_found() -> None:
+    """The README names every guide."""
+    assert {f"docs/guides/{guide}.md" for guide in GUIDES} <= set(
+        re.findall(r"\((docs/guides/[a-z-]+\.md)\)", (ROOT / "README.md").read_text("utf-8"))
+    )
+
+
+def test_the_provider_file_is_one(tmp_path: Path) -> None:
+    """It is read as `provider add` reads it, and names every field there is."""
+    file = tmp_path / "provider.toml"
+    file.write_text(block("provider", "provider.toml"), encoding="utf-8")
+    found = providers.read_file(file)
+    assert found.profile[0].fields == get_args(Field)
+    assert found.webhook is not None
+    assert found.webhook.secret.startswith("whsec_")
+
+
+def test_the_table_of_errors_is_the_catalogue() -> None:
+    """Code, status and sentence as they are answered, and no code of a provider's left out."""
+    rows = table("provider", "code")
+    known = {f"`{code}`": (str(entry.status), entry.en) for code, entry in CATALOGUE.items()}
+    assert {row[0]: row[1:3] for row in rows} == {row[0]: known[row[0]] for row in rows}
+    assert {row[0].strip("`") for row in rows} == set(CATALOGUE) - set(FOR_CITIZENS)
+
+
+def test_the_table_of_times_is_that_of_the_code() -> None:
+    """Every time in it is a constant of the code; the last is what a request may ask."""
+    rows = {row[0]: row[1] for row in table("provider", "what")}
+    least, most = rows.pop("the same, with `expiresIn`").split(" to ")
+    assert {name: seconds(text) for name, text in rows.items()} == TIMES
+    for bound in (least, most):
+        made = msgspec.json.encode({"profile": "x", "expiresIn": int(seconds(bound))})
+        assert msgspec.json.decode(made, type=SessionRequest).expires_in == seconds(bound)
+    assert f"with {lifecycle.PAIRING_TRIES} tries" in GUIDES["provider"]
+
+
+def test_the_schedule_of_deliveries_is_that_of_the_code() -> None:
+    """The waits between attempts, the size that goes inline, and how long a receiver has."""
+    (sentence,) = re.findall(r"tried again: after (.*?), each", " ".join(GUIDES["provider"].split()))
+    assert tuple(seconds(wait) for wait in re.split(r", | and ", sentence)) == delivery.SCHEDULE_SECONDS
+    assert f"at most {delivery.INLINE_MAX_BYTES:,} bytes" in GUIDES["provider"]
+    assert f"{Settings().webhook_timeout_seconds:.0f} seconds to answer" in " ".join(GUIDES["provider"].split())
+
+
+def test_the_table_of_settings_is_complete() -> None:
+    """Every setting with its default and its sentence, in the order of the code."""
+    wanted = [
+        (f"`{name}`", f"`{default}`" if default else "(empty)", escape(about, quote=False))
+        for name, default, about in documented()
+    ]
+    assert table("operator", "setting") == wanted
+
+
+def test_the_settings_file_is_one(tmp_path: Path) -> None:
+    """Production takes it, every connector can be made of it, and no setting of the login is left out."""
+    file = tmp_path / "ophaalbrug.toml"
+    file.write_text(block("operator", "ophaalbrug.toml"), encoding="utf-8")
+    settings = load({}, file)
+    assert settings.mode == "production"
+    assert msgspec.convert(settings.login, LoginSettings).hosts() == {"digid.voorbeeld.example:443"}
+    assert list(default_registry().build(settings.connectors)) == list(SOURCES)
+    login = block("operator", "ophaalbrug.toml").partition("[login]")[2].partition("\n[")[0]
+    assert [field.name for field in msgspec.structs.fields(LoginSettings) if field.name not in login] == []
+
+
+def test_metrics_and_log_events_exist() -> None:
+    """Metrics with their labels; every event in the guide is logged, and every error is in the guide."""
+    families: list[Metric] = list(metrics.collect())
+    named = {row[0].strip("`"): row[1] for row in table("operator", "metric")}
+    assert {name.removesuffix("_total") for name in named} == {family.name for family in families}
+    code = "".join(path.read_text("utf-8") for path in sorted((ROOT / "broker").rglob("*.py")))
+    for name, labels in named.items():
+        made = code.partition(f'"{name}"')[2].partition("[")[2].partition("]")[0]
+        assert re.findall(r"\w+", labels) == re.findall(r"\w+", made), name
+    logged = {event: level for level, event in re.findall(r'log\.(\w+)\(\s*"([a-z_]+\.[a-z_]+)"', code)}
+    told = set(re.findall(r"`([a-z_]+\.[a-z_]+)`", " ".join(row[0] for row in table("operator", "event"))))
+    assert told <= set(logged)
+    assert {event for event, level in logged.items() if level == "error"} <= told
+
+
+class Webhook:
+    """The guide's webhook: checks both signatures as the guide does, keeps the events, and answers data with 410."""
+
+    def __init__(self) -> None:
+        self.guide = run_python(block("provider", "receive.py"))
+        self.secret = self.public = ""
+        self.events: dict[str, dict[str, Any]] = {}
+        self.news = asyncio.Condition()
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """One request."""
+        body = await request.read()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        event = self.guide["receive"](self.secret, headers, body)
+        self.guide["check_v1a"](self.public, headers, body)
+        async with self.news:
+            self.events[event["type"].rpartition(".")[2]] = event
+            self.news.notify_all()
+        return web.Response(status=410 if "payload" in event["data"] else 204)
+
+    async def wait_for(self, kind: str) -> dict[str, Any]:
+        """What the event of this kind says. Raises TimeoutError."""
+        async with asyncio.timeout(20), self.news:
+            await self.news.wait_for(lambda: kind in self.events)
+            return self.events[kind]["data"]
+
+
+@asynccontextmanager
+async def listening(handler: Any) -> AsyncGenerator[str]:
+    """A server that has every POST handled; gives its address."""
+    app = web.Application()
+    app.router.add_post("/{path:.*}", handler)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+class Shell:
+    """A folder in which the guide's blocks run, with the variables the guide speaks of."""
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.folder = folder
+        self.variables = variables
+
+    async def run(self, *names: str) -> list[Any]:
+        """Run blocks of the shell one after another; gives every JSON document that the last one prints."""
+        code = "set -eu\n" + "\n".join(block("provider", name) for name in names)
+        out = await self._run("sh", "-c", code)
+        return [msgspec.json.decode(line) for line in out.replace("}{", "}\n{").splitlines()]
+
+    async def python(self, name: str) -> str:
+        """Run a block of Python; gives what it prints."""
+        return await self._run(sys.executable, "-c", block("provider", name))
+
+    async def _run(self, *command: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=self.folder,
+            env={"PATH": os.environ["PATH"], **self.variables},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, error = await process.communicate()
+        assert process.returncode == 0, error.decode() + out.decode()
+        return out.decode()
+
+
+async def register(house: House, shell: Shell, webhook_url: str) -> providers.Provider:
+    """The guide's provider file, with the keys that the guide's blocks made and an address of this machine."""
+    await shell.run("keys.sh")
+    keys = await shell.python("keys.py")
+    text = re.sub(r"^keys = \[.*?^\]\n", keys, block("provider", "provider.toml"), flags=re.MULTILINE | re.DOTALL)
+    file = shell.folder / "provider.toml"
+    file.write_text(re.sub(r'^url = "[^"]*"', f'url = "{webhook_url}"', text, flags=re.MULTILINE), encoding="utf-8")
+    provider = providers.read_file(file)
+    await house.parts.providers.put(provider)
+    return provider
+
+
+@pytest.fixture
+async def house(tmp_path: Path, single_store: Store) -> AsyncGenerator[House]:
+    """A standing house; the guide's provider joins it."""
+    async with standing(tmp_path, single_store.url) as built:
+        yield built
+
+
+async def test_a_provider_gets_there_with_the_guide_alone(house: House, tmp_path: Path) -> None:
+    """From making keys to the receipts: every block of the provider guide, in order, against a real broker."""
+    absent = [name for name in ("openssl", "curl", "sh") if shutil.which(name) is None]
+    if absent:
+        pytest.skip(f"the guide's commands need {', '.join(absent)}")
+    webhook, shell = Webhook(), Shell(tmp_path, BROKER=house.url)
+    async with listening(webhook.answer) as address:
+        provider = await register(house, shell, address)
+        assert provider.webhook is not None
+        webhook.secret, webhook.public = provider.webhook.secret, house.parts.keys.webhook_public()
+        shell.variables["PROVIDER"] = provider.id
+        (created,) = await shell.run("token.sh", "create.sh")
+        assert (await shell.run("token.sh", "create.sh")) == [created]  # the same Idempotency-Key
+        shell.variables["SESSION"] = created["id"]
+        session, page = await shell.run("token.sh", "follow.sh")
+        assert (session["status"], [line["id"] for line in page["sessions"]]) == ("created", [created["id"]])
+        phone = await linked_phone(house, created["journeyUrl"])
+        await collect(phone, "applicant", "single", SOURCES)
+        assert (await phone.consent("applicant", await phone.review())).sent
+        data = await webhook.wait_for("data")
+        payload, shell.variables["DIGEST"] = await opened(house, tmp_path, data["payload"])
+        assert (payload["sessionId"], payload["reference"]) == (created["id"], "dossier-2026-0042")
+        assert shell.variables["DIGEST"] == data["payloadDigest"]
+        delivered, receipts = await shell.run("token.sh", "acknowledge.sh")
+        assert (delivered["status"], set(receipts["consentReceiptDigests"])) == ("delivered", {"applicant"})
+        assert receipts["purgeReceipt"] == (await webhook.wait_for("delivered"))["purgeReceipt"]
+        assert (await shell.run("token.sh", "cancel.sh"))[0]["status"] == "delivered"
+
+
+async def opened(house: House, folder: Path, sealed: str) -> tuple[dict[str, Any], str]:
+    """What the guide's code finds in a payload, and its digest."""
+    async with house.http.get(f"{house.url}/.well-known/jwks.json") as answer:
+        broker = jwk.JWKSet.from_json(await answer.text())
+    own = jwk.JWK.from_pem((folder / "enc.pem").read_bytes())
+    return run_python(block("provider", "open_payload.py"))["open_payload"](sealed, own, broker)
+
+
+ABOUT = "999990019"
+REGISTER: Mapping[str, tuple[int, bytes]] = {
+    "found": (200, b'{"bsn": "999990019", "loans": [{"number": "L-1", "outstanding": 8123.45, "on": "2026-01-01"}]}'),
+    "none": (200, b'{"bsn": "999990019", "loans": []}'),
+    "unknown": (404, b""),
+    "nonsense": (200, b"<html>"),
+    "other": (200, b'{"bsn": "999990160", "loans": []}'),
+    "down": (503, b""),
+}
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The guide's connector as a package of its own, with the entry point of its pyproject.toml."""
+    project = tomllib.loads(block("connector", "pyproject.toml"))["project"]
+    ((group, points),) = project["entry-points"].items()
+    info = tmp_path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+    lines = [f"{name} = {target}" for name, target in points.items()]
+    (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
+    (tmp_path / "ophaalbrug_studieschuld.py").write_text(block("connector", "ophaalbrug_studieschuld.py"))
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("ophaalbrug_studieschuld", None)
+
+
+async def asked(connector: Connector, fields: frozenset[Field]) -> Any:
+    """The outcome, or the SourceError that the broker makes one of."""
+
+    async def progress(part: str) -> None:
+        del part
+
+    door = Door.configured(connector.hosts())
+    subject, now = Subject(bsn=ABOUT, level="substantial"), datetime(2026, 1, 2, tzinfo=UTC)
+    try:
+        return await connector.collect(
+            Context(subject=subject, fields=fields, door=door, now=now, request_id="r-1", progress=progress)
+        )
+    except SourceError as error:
+        return error.failed
+    finally:
+        await door.close()
+
+
+@pytest.mark.usefixtures("installed")
+async def test_the_example_connector_is_one() -> None:
+    """It joins by its entry point and its settings alone, and gives every outcome of the contract over a socket."""
+    came: list[dict[str, Any]] = []
+    answers = iter(REGISTER.values())
+
+    async def register(request: web.Request) -> web.Response:
+        came.append({"key": request.headers["X-API-KEY"], **await request.json()})
+        status, body = next(answers)
+        return web.Response(status=status, body=body)
+
+    async with listening(register) as address:
+        tables = tomllib.loads(block("connector", "ophaalbrug.toml"))["connectors"]
+        tables["studieschuld"]["base_url"] = address
+        connector = default_registry().build(tables)["studieschuld"]
+        outcomes = {name: await asked(connector, frozenset({"debt.other"})) for name in REGISTER}
+        assert await asked(connector, frozenset({"address"})) == Skipped(reason="no-field-asked")
+    found = outcomes.pop("found")
+    assert isinstance(found, Found)
+    (debt,) = found.records.debts
+    assert isinstance(debt, Debt)
+    assert debt.outstanding is not None
+    assert (str(debt.outstanding.amount), debt.sources[0].source) == ("8123.45", "studieschuld")
+    assert {name for name, outcome in outcomes.items() if outcome == Absent()} == {"none", "unknown"}
+    failures = {name: outcome.kind for name, outcome in outcomes.items() if isinstance(outcome, Failed)}
+    assert failures == {"nonsense": "unreadable", "other": "wrong-person", "down": "unavailable"}
+    assert came == [{"key": "KEY", "bsn": ABOUT}] * len(REGISTER)
