@@ -23,6 +23,8 @@ from broker import sealing
 from broker.keys import Keys, make
 from connectors.outbound import Answer, Door
 from sandbox.registration import new_key
+from sessions import vault
+from sessions.secrets import Keyring, new_phone_token
 from sessions.store import embedded
 
 CALLS = 1500
@@ -36,6 +38,7 @@ class Floor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     proof_check: float
     outbound_call: float
     login_cryptography: float
+    vault_opening: float
     parsing: dict[str, float]
     sign_and_seal: float
 
@@ -51,6 +54,7 @@ async def measured(
         proof_check=proof - empty,
         outbound_call=outbound - empty,
         login_cryptography=_each(_login_cryptography(), rounds=60),
+        vault_opening=_each(_vault_opening(), rounds=200),
         parsing={name: await _each_async(work, rounds=60) for name, work in reading.items()},
         sign_and_seal=_each(_sign_and_seal(payload), rounds=100),
     )
@@ -110,6 +114,14 @@ def _login_cryptography() -> Callable[[], object]:
         key.decrypt(sealed, oaep)
 
     return login
+
+
+def _vault_opening() -> Callable[[], object]:
+    """The vault key opened with a phone's token (HPKE), for a call that needs it."""
+    ring = Keyring(b"b" * 32)
+    token = new_phone_token("00" * 11, "phone")
+    sealed = vault.seal_key(vault.new_key(), vault.wrap_public(token, ring), "00" * 11, "phone")
+    return lambda: vault.open_key(sealed, token, ring, "00" * 11, "phone")
 
 
 def _sign_and_seal(payload: bytes) -> Callable[[], object]:

@@ -7,21 +7,23 @@ Started by `bench.floor`; the store's and the peer's addresses come from the env
 from __future__ import annotations
 
 import os
+from base64 import urlsafe_b64decode
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import aiohttp
+import msgspec
 import uvicorn
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from joserfc import jws
+from joserfc.jwk import ECKey
 from litestar import Litestar, get, post
 
 from sessions.store.connection import Connection, connect
 
-_KEY = ec.generate_private_key(ec.SECP256R1())
-_NUMBERS = _KEY.public_key().public_numbers()
-_MESSAGE = b"x" * 300
-_SIGNATURE = _KEY.sign(_MESSAGE, ec.ECDSA(hashes.SHA256()))
+_KEY = ECKey.generate_key("P-256")
+_PROOF = jws.serialize_compact(
+    {"typ": "dpop+jwt", "alg": "ES256", "jwk": _KEY.as_dict(private=False)}, b"x" * 250, _KEY, ["ES256"]
+)
 _store: list[Connection] = []
 _http: list[aiohttp.ClientSession] = []
 
@@ -41,9 +43,9 @@ async def trip() -> bytes:
 
 @get("/proof")
 async def proof() -> bytes:
-    """One ES256 verification with a key that comes along."""
-    key = ec.EllipticCurvePublicNumbers(_NUMBERS.x, _NUMBERS.y, ec.SECP256R1()).public_key()
-    key.verify(_SIGNATURE, _MESSAGE, ec.ECDSA(hashes.SHA256()))
+    """One DPoP check: a JWT and the key that comes along read, its ES256 signature verified."""
+    jwk = msgspec.json.decode(urlsafe_b64decode(_PROOF.split(".")[0] + "=="))["jwk"]
+    jws.deserialize_compact(_PROOF, ECKey.import_key(jwk), algorithms=["ES256"])
     return b""
 
 

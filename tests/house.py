@@ -5,16 +5,22 @@ Time is the house's own: `pass_time` moves the broker's clock and wakes its work
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import msgspec
 import uvicorn
+from jwcrypto.jwk import JWK
 
 from broker import providers, serving
+from broker.keys import make
 from broker.parts import Parts, clock_of, running
 from broker.settings import Settings, load
 from sandbox import app as world
@@ -23,7 +29,7 @@ from sandbox.backoffice import BackOffice, Created
 from sandbox.browser import Browser
 from sandbox.citizen import collect
 from sandbox.phone import Paired, Phone
-from sandbox.registration import ProfileEntry
+from sandbox.registration import ProfileEntry, new_key
 from sandbox.stage import NAME, PROFILES, PROVIDER, SOURCES
 from sandbox.world import SandboxSettings
 from sessions.store.scripts import CHANNEL
@@ -111,7 +117,7 @@ async def standing(
         "OPHAALBRUG_LOG_LEVEL": "warning",
     }
     environment |= settings or {}
-    client_jwks = stage.login_keys(folder)
+    client_jwks = _keys_into(folder)
     empty = folder / "ophaalbrug.toml"
     empty.touch()
     loaded = load(environment, empty)
@@ -124,7 +130,8 @@ async def standing(
             **world_settings,
         )
         await stack.enter_async_context(world.running(pretend, port=world_port))
-        office = BackOffice(PROVIDER, loaded.base_url, http, encryption=("P-256", "RSA-3072"), clock=clock_of(loaded))
+        office = BackOffice(PROVIDER, loaded.base_url, http, clock=clock_of(loaded))
+        office.encryption_keys.append(_keys_once()[2])
         endpoint = await stack.enter_async_context(office.listening())
         await stack.enter_async_context(_serving(loaded, redis_url))
         parts = await stack.enter_async_context(running(loaded, redis_url))
@@ -140,6 +147,25 @@ async def standing(
             settings=loaded,
             offset_file=offset_file,
         )
+
+
+@cache
+def _keys_once() -> tuple[Path, dict[str, Any], JWK]:
+    """RSA keys take a second to make: the broker's, its login's and the provider's, once for each test process."""
+    folder = Path(tempfile.mkdtemp(prefix="ophaalbrug-keys-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "keys.json").write_bytes(msgspec.json.encode(make()))
+    return folder, stage.login_keys(folder), new_key("RSA-3072", "enc")
+
+
+def _keys_into(folder: Path) -> dict[str, Any]:
+    """Give a house its keys; the public halves its identity provider knows."""
+    made, public, _ = _keys_once()
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    shutil.copy(made / "keys.json", folder / "data" / "keys.json")
+    for use in ("sig", "enc"):
+        shutil.copy(made / f"login-{use}.pem", folder)
+    return public
 
 
 @asynccontextmanager

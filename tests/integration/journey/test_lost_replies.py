@@ -25,7 +25,7 @@ from tests.stores import DroppingProxy, Store
 _T = TypeVar("_T")
 
 # What the broker sends while a journey runs; that these are all of them is a test of its own.
-_COMMANDS = ("EVALSHA", "HMGET", "HGET", "GET", "SET", "ZRANGE", "TIME")
+_COMMANDS = ("EVALSHA", "HMGET", "HGET", "GET", "ZRANGE", "TIME")
 _SOURCES = ("uwv", "mijnoverheid")
 _BUSY = ("login", "fetching")
 _TRIES = 5
