@@ -193,6 +193,10 @@ def _without(content: Content, numbers: frozenset[str]) -> Content:
         return content
     spelled = ("[ .-]?".join(re.escape(digit) for digit in number) for number in sorted(numbers))
     pattern = re.compile("|".join(spelled))
+    persons = tuple(replace(person, bsn=None) for person in content.household.persons)
+    content = replace(content, household=replace(content.household, persons=persons))
+    if pattern.search(msgspec.json.encode(content).decode()) is None:
+        return content
     plain = msgspec.to_builtins(content, builtin_types=(Decimal, datetime))
     return msgspec.convert(_mapped(plain, lambda text: pattern.sub("", text)), Content)
 

@@ -11,7 +11,7 @@ from types import FrameType
 
 import uvicorn
 
-from broker.http.app import create
+from broker.http.app import create, tune_collector
 from broker.parts import running
 from broker.settings import PREFIX, Settings, SettingsError
 from broker.telemetry import log, set_up
@@ -63,7 +63,9 @@ def serve(settings: Settings) -> None:
         asyncio.run(check(settings, url))
         log.info("service.started", mode=settings.mode, address=settings.host, port=settings.port)
         if settings.workers == 1:
-            uvicorn.Server(server_config(settings, url)).run()
+            server = uvicorn.Server(server_config(settings, url))
+            tune_collector()
+            server.run()
             return
         # Every server process reads the settings again: it must see what was decided here.
         os.environ |= {f"{PREFIX}REDIS_URL": url, f"{PREFIX}WORKER": str(settings.worker)}

@@ -4,6 +4,7 @@ go on; the client comes back.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import msgspec
@@ -17,6 +18,7 @@ from sessions.store.sessions import Opened
 
 STREAM_SECONDS = 300.0
 KEEPALIVE_SECONDS = 20.0
+SETTLE_SECONDS = 0.05  # changes come in bursts; nobody sees a twentieth of a second
 
 
 def event_stream(parts: Parts, opened: Opened, view: Callable[[Opened], View]) -> Stream:
@@ -37,7 +39,10 @@ async def _events(parts: Parts, session_id: str, view: Callable[[Opened], View])
             if now != last:
                 yield b"event: session\ndata: " + now + b"\n\n"
                 last = now
-            if not await watch.wait(KEEPALIVE_SECONDS):
+            if await watch.wait(KEEPALIVE_SECONDS):
+                await asyncio.sleep(SETTLE_SECONDS)
+                watch.take()
+            else:
                 yield b": still here\n\n"
     finally:
         watch.close()
