@@ -34,7 +34,7 @@ from sessions.store.scripts import StoreUnavailable
 from sessions.store.sessions import Decide, Opened
 from sessions.vault import VaultKey, decrypt, encrypt
 
-LOGIN_EXCHANGE_SECONDS = 30.0
+LOGIN_EXCHANGE_SECONDS = 45.0  # discovery, keys, code and userinfo, each with the deadline of [login]
 PROGRESS_AFTER_SECONDS = 1.0
 
 
@@ -99,7 +99,7 @@ class Collection:
             await self._fetch(caller, role, source, login, code)
             return
         reason = login_refused(error).reason
-        await self._moved(caller, lambda session, _: collecting.login_ended(session, role, source, reason))
+        await self._moved(caller, lambda session, _: collecting.login_ended(session, role, source, login, reason))
 
     async def _fetch(
         self, caller: Caller, role: Role, source: str, login: Login | None = None, code: str | None = None
@@ -107,7 +107,7 @@ class Collection:
         phone, key = caller.linked(), caller.vault_key()
         lease = caller.now + self._connector(source).manifest.timeout_seconds + LOGIN_EXCHANGE_SECONDS
         begun = await self._moved(
-            caller, lambda session, _: collecting.begin_fetching(session, phone, role, source, lease)
+            caller, lambda session, _: collecting.begin_fetching(session, phone, role, source, lease, login)
         )
         job = Job(opened=begun, phone=phone, role=role, source=source, lease=lease, key=key, login=login, code=code)
         task = asyncio.create_task(self._run(job))
@@ -194,7 +194,7 @@ class Collection:
         mark = hmac.new(job.key, b"ophaalbrug/identity|" + identity.bsn.encode(), hashlib.sha256).hexdigest()
 
         def decide(session: Session, _: float) -> Change:
-            version = collecting.next_version(session, name)
+            version = collecting.next_version(session)
             sealed = encrypt(job.key, session.id, name, version, msgspec.json.encode(subject))
             return collecting.identified(
                 session, job.phone, job.role, job.source, job.lease, mark, sealed, at, identity.level
@@ -247,7 +247,7 @@ class Collection:
             case Found(records=records):
                 name = collecting.record_name(job.role, job.source)
                 plain = _encoded(records, job.source, now)
-                version = collecting.next_version(session, name)
+                version = collecting.next_version(session)
                 sealed = encrypt(job.key, session.id, name, version, plain)
                 return collecting.collected(session, job.role, job.source, job.lease, sealed)
             case Absent():

@@ -155,7 +155,6 @@ class Consents:
             given = Consent(
                 at=now,
                 review_digest=review_digest,
-                text_digest=text_hash,
                 phone=phone.id,
                 shared_phone=_is_shared(session, phone),
                 language=session.language,
@@ -183,9 +182,11 @@ class Consents:
         after = consenting.given(session, role, given)
         if not consenting.is_last(session, role):
             name = f"receipt/{role}"
-            version = collecting.next_version(session, name)
+            version = collecting.next_version(session)
             return consenting.keep(after, encrypt(key, session.id, name, version, msgspec.json.encode(receipt)), name)
         receipts = {**inside.receipts, role: receipt}
+        if any(not same(text_digest(r.signature), after.consents[who].receipt_digest) for who, r in receipts.items()):
+            raise VaultError("a consent receipt is not the one that was given")
         payload = _payload(session, inside.content, tuple(receipts[r] for r in sorted(receipts)), now)
         ids = (new_event_id(), new_event_id())
         recipient: dict[str, Any] = msgspec.json.decode(session.recipient.key)
@@ -203,7 +204,7 @@ class Consents:
             fields=session.profile.fields,
             language=session.language,
             text=text,
-            text_digest=given.text_digest,
+            text_digest=text_digest(text),
             review_digest=given.review_digest,
             given_at=utc(given.at),
             authenticated_at=utc(given.authenticated_at),
@@ -231,7 +232,7 @@ class Consents:
                 before = _findings.decode(plain.get(name, b"[]"))
                 remark = Finding(kind="remark", code="remark", person=role, field=field, text=text)
                 after = msgspec.json.encode((*before, remark)[-MAX_REMARKS:])
-                version = collecting.next_version(session, name)
+                version = collecting.next_version(session)
                 change = collecting.noted(session, name, encrypt(key, session.id, name, version, after))
                 if await self._parts.sessions.apply(change, opened, now) is not None:
                     return

@@ -100,7 +100,7 @@ def retry_after(answer: Answer | None, now: float) -> float | None:
         return float(text)
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - now)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -123,7 +123,11 @@ class Delivery:
         if provider is None or provider.webhook is None or self._is_stale(claim, session, now):
             await self._parts.work.done(claim)
             return
-        content, inline = await self._content(claim, session)
+        made = await self._content(claim, session)
+        if made is None:  # withdrawn or acknowledged between two readings
+            await self._parts.work.done(claim)
+            return
+        content, inline = made
         answer = await self._post(provider.webhook, queued.effect.event_id, content)
         await self._conclude(claim, session, answer, inline=inline)
 
@@ -133,8 +137,8 @@ class Delivery:
             return session.payload_id != effect.event_id
         return now - claim.queued.queued_at >= DAY
 
-    async def _content(self, claim: Claim, session: Session) -> tuple[bytes, bool]:
-        """The event's body, and whether it carries everything inline."""
+    async def _content(self, claim: Claim, session: Session) -> tuple[bytes, bool] | None:
+        """The event's body, and whether it carries everything inline; None when the payload is gone."""
         effect = claim.queued.effect
         base = EventData(session_id=session.id, sequence=effect.sequence, reference=session.reference)
 
@@ -146,11 +150,12 @@ class Delivery:
             ended = {"purge_receipt": session.purge_receipt, "reason": session.reason} if session.ended else {}
             return made(msgspec.structs.replace(base, **ended)), False
         sealed = await self._parts.sessions.payload(session.id)
+        if sealed is None:
+            return None
         base = msgspec.structs.replace(base, payload_digest=session.payload_digest)
-        if sealed is not None:
-            whole = made(msgspec.structs.replace(base, payload=sealed.decode()))
-            if len(whole) <= INLINE_MAX_BYTES:
-                return whole, True
+        whole = made(msgspec.structs.replace(base, payload=sealed.decode()))
+        if len(whole) <= INLINE_MAX_BYTES:
+            return whole, True
         url = f"{self._parts.settings.base_url}/v1/sessions/{session.id}/payload"
         return made(msgspec.structs.replace(base, payload_url=url)), False
 

@@ -18,6 +18,8 @@ from sessions.store.scripts import StoreUnavailable, answer
 from sessions.store.work import Claim
 
 CLAIM_AT_ONCE = 32
+MOST_AT_ONCE = 256
+CRASH_PAUSE_SECONDS = 60.0
 LEASE_MARGIN_SECONDS = 15.0
 SWEEP_LEASE_SECONDS = 30.0
 LOOK_AGAIN_SECONDS = 30.0  # a deadline may be brought forward, a wake-up lost: this is how late we can then be
@@ -45,7 +47,13 @@ class Worker:
                 log.warning("worker.store_unavailable")
                 await asyncio.sleep(STORE_PAUSE_SECONDS)
                 continue
-            if pause > 0:
+            except Exception as error:  # whatever it is, tomorrow's work must not wait for a restart
+                log.error("worker.failed", where=where(error))
+                await asyncio.sleep(STORE_PAUSE_SECONDS)
+                continue
+            if len(self._under_way) >= MOST_AT_ONCE:
+                await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+            elif pause > 0:
                 await self._watch.wait(pause)
         await asyncio.gather(*self._under_way, return_exceptions=True)
         log.info("worker.stopped")
@@ -63,7 +71,8 @@ class Worker:
             return LOOK_AGAIN_SECONDS
         first = await self._parts.work.next_due()
         for partition in [p for p, due in first.items() if due <= now]:
-            await self._take(partition, now)
+            if len(self._under_way) < MOST_AT_ONCE:
+                await self._take(partition, now)
         later = [due for due in first.values() if due > now]
         taken = len(later) < len(first)
         return 0.0 if taken else min([LOOK_AGAIN_SECONDS, *(due - now for due in later)])
@@ -90,10 +99,17 @@ class Worker:
             log.error("worker.failed", where=where(error))
 
     async def _carry_out(self, claim: Claim) -> None:
-        if claim.queued.effect.kind == "index":
-            await self._list(claim)
-        else:
-            await self._delivery.carry_out(claim)
+        try:
+            if claim.queued.effect.kind == "index":
+                await self._list(claim)
+            else:
+                await self._delivery.carry_out(claim)
+        except (Refused, StoreUnavailable):
+            raise
+        except Exception as error:
+            log.error("worker.failed", where=where(error))
+            now = self._parts.clock()
+            await self._parts.work.again(claim, now + CRASH_PAUSE_SECONDS, now)  # it counts as an attempt
 
     async def _list(self, claim: Claim) -> None:
         """Keep the provider's list of sessions up to date."""

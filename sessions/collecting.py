@@ -91,18 +91,26 @@ def find_login(session: Session, phone: Phone, state_digest: str, now: float) ->
     raise Refused("session-ended" if session.ended else "login-unknown")
 
 
-def login_ended(session: Session, role: Role, source: str, reason: str) -> Change:
-    """The login did not succeed; that is an outcome, not an error. The source can be tried again."""
+def login_ended(session: Session, role: Role, source: str, login: Login, reason: str) -> Change:
+    """This login did not succeed; that is an outcome, not an error. The source can be tried again."""
     before = source_state(session, role, source)
-    if before.status is not SourceStatus.LOGIN:
+    if before.login != login:
         raise Refused("login-unknown")
     state = replace(before, status=SourceStatus.TODO, login=None, reason=reason)
     return Change(session=put_source(session, role, source, state))
 
 
-def begin_fetching(session: Session, phone: Phone, role: Role, source: str, lease_until: float) -> Change:
-    """Collecting starts, under a lease: past it the source counts as interrupted."""
+def begin_fetching(
+    session: Session, phone: Phone, role: Role, source: str, lease_until: float, login: Login | None = None
+) -> Change:
+    """Collecting starts, under a lease: past it the source counts as interrupted.
+
+    `login` is the one that came back; without it an identity of a moment ago serves. Raises Refused(login-unknown) when
+    another login began meanwhile.
+    """
     before = _may_change(session, phone, role, source)
+    if login is not None and before.login != login:
+        raise Refused("login-unknown")
     state = replace(
         before,
         status=SourceStatus.FETCHING,
@@ -125,9 +133,15 @@ def identity_name(role: str, source: str) -> str:
     return f"{role}/{source}/identity"
 
 
-def next_version(session: Session, record: str) -> int:
-    """The version under which a record is written next."""
-    return session.records.get(record, 0) + 1
+def next_version(session: Session) -> int:
+    """The version under which a vault record is written next; no version is ever used twice in a session."""
+    return session.writes + 1
+
+
+def with_record(session: Session, record: str) -> Session:
+    """The session with one more vault record written, under `next_version`."""
+    version = next_version(session)
+    return replace(session, records={**session.records, record: version}, writes=version)
 
 
 def identified(
@@ -167,8 +181,7 @@ def _under_lease(session: Session, role: Role, source: str, lease: float) -> Sou
 
 
 def _with_record(session: Session, record: str, sealed: bytes) -> Change:
-    versions = {**session.records, record: next_version(session, record)}
-    return Change(session=replace(session, records=versions), vault={record: sealed})
+    return Change(session=with_record(session, record), vault={record: sealed})
 
 
 def _settled(state: SourceState, status: SourceStatus, reason: str | None = None) -> SourceState:

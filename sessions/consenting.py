@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sessions.change import Change, Effect, notice
-from sessions.collecting import may_act, part
+from sessions.collecting import may_act, part, with_record
 from sessions.errors import Refused
 from sessions.lifecycle import Event, require, transition
 from sessions.model import Consent, Pairing, Phone, Role, Session, SourceStatus, State
@@ -59,8 +59,7 @@ def is_last(session: Session, role: Role) -> bool:
 def keep(session: Session, receipt: bytes, record: str) -> Change:
     """Store a consent that is not the last; the encrypted receipt waits in the vault for the others."""
     state = transition(session.state, Event.CONSENT)
-    versions = {**session.records, record: session.records.get(record, 0) + 1}
-    return Change(session=replace(session, state=state, records=versions), vault={record: receipt})
+    return Change(session=with_record(replace(session, state=state), record), vault={record: receipt})
 
 
 def send(session: Session, payload: bytes, digest: str, event_ids: tuple[str, str], now: float) -> Change:

@@ -153,6 +153,6 @@ def _due_after_the_end(session: Session, now: float) -> Change | None:
     ended = session.ended_at or session.created_at
     if now >= ended + TOMBSTONE_SECONDS:
         return Change(session=session, forget=True)
-    if session.closing_secrets and now >= ended + CLOSING_SECONDS:
+    if (session.closing_secrets or session.return_url) and now >= ended + CLOSING_SECONDS:
         return Change(session=replace(session, closing_secrets=(), return_url=None))
     return None

@@ -101,7 +101,7 @@ def deadline(session: Session, seen_at: float) -> float:
             return (session.consented_at or session.created_at) + DELIVERY_SECONDS
         case _:
             ended = session.ended_at or session.created_at
-            return ended + (CLOSING_SECONDS if session.closing_secrets else TOMBSTONE_SECONDS)
+            return ended + (CLOSING_SECONDS if session.closing_secrets or session.return_url else TOMBSTONE_SECONDS)
 
 
 def attempt_end(session: Session, seen_at: float) -> float:

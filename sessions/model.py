@@ -160,11 +160,13 @@ class Pairing(Stored, frozen=True, kw_only=True):
 
 
 class Consent(Stored, frozen=True, kw_only=True):
-    """That an adult consented, to what, and when. The text itself is in the receipt, which travels in the payload."""
+    """That an adult consented, to what, and when. The text is in the receipt, which travels in the payload.
+
+    Nothing here may be derived from the text alone: it holds a name, which could then be guessed.
+    """
 
     at: float
     review_digest: str
-    text_digest: str
     phone: str
     shared_phone: bool
     language: str
@@ -200,6 +202,7 @@ class Session(Stored, frozen=True, kw_only=True):
     phones: tuple[Phone, ...] = ()
     people: dict[str, PersonState] = {}
     records: dict[str, int] = {}  # vault record name -> version
+    writes: int = 0  # how many vault records were written: a version never comes back
     consents: dict[str, Consent] = {}
     payload_digest: str | None = None
     payload_id: str | None = None

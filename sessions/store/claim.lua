@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Take work that is due: entries with a score up to now get the end of the lease as their score.
 -- A worker that dies, or never hears this answer, loses its lease, and the entry is due again.
 --

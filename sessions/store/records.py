@@ -60,12 +60,12 @@ class Records:
 
     # --- access tokens and single-use proofs ---
 
-    async def put_token(self, digest: str, provider_id: str) -> None:
-        """Remember an access token for 300 seconds."""
-        await answer(self.connection.client.set(f"ophaalbrug:token:{digest}", provider_id, ex=TOKEN_SECONDS))
+    async def put_token(self, digest: str, grant: str) -> None:
+        """Remember what an access token grants, for 300 seconds of the store's clock."""
+        await answer(self.connection.client.set(f"ophaalbrug:token:{digest}", grant, ex=TOKEN_SECONDS))
 
-    async def provider_of_token(self, digest: str) -> str | None:
-        """Whose access token this is; None when it is unknown or over."""
+    async def grant_of_token(self, digest: str) -> str | None:
+        """What an access token grants; None when it is unknown or over."""
         found = await answer(self.connection.client.get(f"ophaalbrug:token:{digest}"))
         return found.decode() if found else None
 

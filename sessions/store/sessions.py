@@ -75,14 +75,17 @@ class SessionStore:
         """One session. Raises Refused(unknown-session), StoreUnavailable."""
         return _opened(await answer(self.connection.client.hmget(key(session_id, "session"), ["v", "d", "seen"])))
 
-    async def open(self, session_id: str, proof: str, now: float) -> Opened:
+    async def open(self, session_id: str, proof: str, now: float, token: str = "") -> Opened:
         """The session a phone's request is for; `proof` is the id of its DPoP proof, good for one use.
+
+        `token` is the HMAC of its access token: only a phone of this session is seen. Without one (a phone that is
+        being linked) the proof is used up all the same.
 
         An attempt that ran out is over, also when the sweep is late: no request brings it back.
         Raises Refused: unknown-session, replayed, wrong-state.
         """
         keys = [key(session_id, "session"), f"{slot(session_id)}:proof:{proof}"]
-        arguments = [repr(now), PROOF_MS, random_text(12), IDLE_SECONDS]
+        arguments = [repr(now), PROOF_MS, random_text(12), IDLE_SECONDS, token]
         fresh, *fields = await _OPEN.call(self.connection, keys, list(arguments))
         if not fresh:
             raise Refused("replayed")
@@ -183,6 +186,12 @@ def _opened(fields: list[bytes | None]) -> Opened:
     return Opened(session=_session.decode(record), version=int(version), seen_at=float(seen or 0))
 
 
+def _tokens(session: Session) -> str:
+    """The HMACs of the tokens of every phone that may call, for `open.lua`."""
+    pendings = [p.pending.phone for p in (session.pairing, session.partner_pairing) if p.pending is not None]
+    return " ".join([*(phone.token for phone in (*session.phones, *pendings)), *session.closing_secrets])
+
+
 def _writes(change: Change, version: int, seen_at: float, now: float, before: Session | None = None) -> list[Write]:
     session = change.session
     name, vault = key(session.id, "session"), key(session.id, "vault")
@@ -194,7 +203,7 @@ def _writes(change: Change, version: int, seen_at: float, now: float, before: Se
     linked = before is not None and before.state is State.PAIRING and session.state is State.COLLECTING
     seen = ("seen", repr(now)) if linked else ()  # an attempt begins: an earlier one's idleness does not count
     writes += [
-        Write("HSET", name, ("v", version, "d", _encoder.encode(session), *seen)),
+        Write("HSET", name, ("v", version, "d", _encoder.encode(session), "t", _tokens(session), *seen)),
         Write("PEXPIREAT", name, (backstop,)),
         Write("ZADD", f"{slot(session.id)}:deadlines", (repr(due), session.id)),
     ]

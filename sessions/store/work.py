@@ -60,7 +60,8 @@ class WorkQueue:
         for name in names:
             pipe.hget(outbox_key(tag, name.decode()), "e")
         found = await answer(pipe.execute())
-        return [Claim(partition=partition, queued=_queued.decode(e), lease_until=until) for e in found if e is not None]
+        read = [_read(entry) for entry in found if entry is not None]
+        return [Claim(partition=partition, queued=queued, lease_until=until) for queued in read if queued is not None]
 
     async def claim_deadlines(self, partition: int, now: float, lease_seconds: float, limit: int) -> list[str]:
         """Sessions whose deadline passed; each must be moved, or given its true deadline again."""
@@ -112,6 +113,14 @@ class WorkQueue:
     def _mark(self, claim: Claim, outcome: Literal["done", "again"]) -> str:
         queued = claim.queued
         return f"{_tag(claim.partition)}:request:{outcome}:{queued.effect.key}:{queued.version}:{claim.lease_until!r}"
+
+
+def _read(entry: bytes) -> Queued | None:
+    """An effect; None for one of a newer release, which is left for a worker that knows it when its lease ends."""
+    try:
+        return _queued.decode(entry)
+    except msgspec.MsgspecError:
+        return None
 
 
 def _tag(partition: int) -> str:

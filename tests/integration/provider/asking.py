@@ -79,7 +79,7 @@ def problem(answer: Answer, code: str) -> tuple[str, ...]:
     assert answer.headers["Content-Type"].split(";")[0] == PROBLEM
     assert found["type"] == f"urn:ophaalbrug:problem:{code}"
     assert (found["status"], found["detail"], found["detailNl"]) == (entry.status, entry.en, entry.nl)
-    assert set(found) <= {"type", "title", "status", "detail", "detailNl", "code", "errors", "triesLeft"}
+    assert set(found) <= {"type", "title", "status", "detail", "detailNl", "code", "errors", "triesLeft", "error"}
     return tuple(found.get("errors", ()))
 
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from redis.asyncio import RedisCluster
 
 from sessions.change import Change
 from sessions.errors import Refused
-from sessions.model import Session
+from sessions.model import Phone, Session
 from sessions.store import scripts
 from sessions.store.connection import Connection
 from sessions.store.records import Records
@@ -124,7 +125,8 @@ async def _a_step(lossy: Lossy) -> None:
 
 async def _creating(lossy: Lossy) -> Session:
     """The creator is told that the session is new, not that an earlier request made it."""
-    store, made = SessionStore(lossy.connection), session()
+    caller = Phone(id="phone", token="token", thumbprint="t", wrap_public=b"w")
+    store, made = SessionStore(lossy.connection), replace(session(), phones=(caller,))
     change = Change(session=made)
     assert await lossy.losing("{p0}", store.create(change, NOW, ("name", b"body"))) is None
     assert await lossy.losing("{p0}", store.create(change, NOW, ("name", b"other"))) == b"body"
@@ -145,10 +147,10 @@ async def _moving(lossy: Lossy, made: Session) -> None:
 async def _opening(lossy: Lossy, made: Session) -> None:
     """The phone's own request is no replay because we sent it twice; a second request with its proof is."""
     store = SessionStore(lossy.connection)
-    found = await lossy.losing("{p0}", store.open(made.id, "proof", NOW + 1))
+    found = await lossy.losing("{p0}", store.open(made.id, "proof", NOW + 1, "token"))
     assert (found.session, found.seen_at) == (made, NOW + 1)
     with pytest.raises(Refused, match="replayed"):
-        await lossy.losing("{p0}", store.open(made.id, "proof", NOW + 2))
+        await lossy.losing("{p0}", store.open(made.id, "proof", NOW + 2, "token"))
     assert (await store.read(made.id)).seen_at == NOW + 1
 
 

@@ -52,8 +52,8 @@ async def test_every_process_hears_of_a_changed_provider(records: Records, conne
 async def test_an_access_token_is_known_for_300_seconds(records: Records, running: Store) -> None:
     """Whose it is, until it ends; another is unknown."""
     await records.put_token("digest", "gemeente")
-    assert await records.provider_of_token("digest") == "gemeente"
-    assert await records.provider_of_token("other") is None
+    assert await records.grant_of_token("digest") == "gemeente"
+    assert await records.grant_of_token("other") is None
     assert 290 < ends(running)["ophaalbrug:token:digest"] - NOW < 420
 
 

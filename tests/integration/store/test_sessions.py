@@ -182,17 +182,33 @@ async def test_a_session_that_never_rests_is_busy(single_store: Store, monkeypat
 # -- a phone's request
 
 
+def _with_phone() -> Session:
+    """A session that one phone may open with `token`."""
+    return replace(session(), phones=(Phone(id="phone", token="token", thumbprint="t", wrap_public=b"w"),))
+
+
 async def test_a_proof_opens_a_session_once(sessions: SessionStore, connection: Connection) -> None:
     """The first use marks the session as seen; a replay is refused and marks nothing; another proof is another use."""
-    made = session()
+    made = _with_phone()
     await sessions.create(Change(session=made), NOW)
-    found = await sessions.open(made.id, "proof", NOW + 1)
+    found = await sessions.open(made.id, "proof", NOW + 1, "token")
     assert (found.session, found.version, found.seen_at) == (made, 1, NOW + 1)
-    assert await _outcome(sessions.open(made.id, "proof", NOW + 2)) == "replayed"
+    assert await _outcome(sessions.open(made.id, "proof", NOW + 2, "token")) == "replayed"
     assert (await sessions.read(made.id)).seen_at == NOW + 1
-    assert (await sessions.open(made.id, "another", NOW + 3.25)).seen_at == NOW + 3.25
+    assert (await sessions.open(made.id, "another", NOW + 3.25, "token")).seen_at == NOW + 3.25
     assert (await sessions.read(made.id)).seen_at == NOW + 3.25
     assert 240_000 < await connection.client.pttl("{p0}:proof:proof") <= 300_000
+
+
+async def test_a_stranger_is_not_seen(sessions: SessionStore, running: Store) -> None:
+    """Who knows a session's id but no token of it marks nothing; a phone without a token yet uses up its proof only."""
+    made = _with_phone()
+    await sessions.create(Change(session=made), NOW)
+    assert (await sessions.open(made.id, "proof", NOW + 1, "guess")).seen_at == 0
+    assert not [name for name in everything(running) if ":proof:" in name]
+    assert (await sessions.open(made.id, "proof", NOW + 2)).seen_at == 0
+    assert await _outcome(sessions.open(made.id, "proof", NOW + 3)) == "replayed"
+    assert (await sessions.read(made.id)).seen_at == 0
 
 
 async def test_a_proof_is_not_used_up_on_a_session_that_is_not_there(sessions: SessionStore, running: Store) -> None:
@@ -203,18 +219,18 @@ async def test_a_proof_is_not_used_up_on_a_session_that_is_not_there(sessions: S
 
 async def test_of_fifty_uses_of_one_proof_one_opens(sessions: SessionStore) -> None:
     """A race of replays has one winner."""
-    made = session()
+    made = _with_phone()
     await sessions.create(Change(session=made), NOW)
-    uses = await asyncio.gather(*(_outcome(sessions.open(made.id, "proof", NOW)) for _ in range(50)))
+    uses = await asyncio.gather(*(_outcome(sessions.open(made.id, "proof", NOW, "token")) for _ in range(50)))
     assert sorted(uses) == ["done", *["replayed"] * 49]
 
 
 async def test_being_seen_and_being_moved_do_not_hinder_each_other(sessions: SessionStore) -> None:
     """A phone's request between reading and step makes no step stale, and a step does not undo that it was seen."""
-    made = session()
+    made = _with_phone()
     await sessions.create(Change(session=made), NOW)
     current = await sessions.read(made.id)
-    await sessions.open(made.id, "proof", NOW + 5)
+    await sessions.open(made.id, "proof", NOW + 5, "token")
     assert await sessions.apply(_count(current.session, NOW), current, NOW)
     after = await sessions.read(made.id)
     assert (after.seen_at, after.session.sequence) == (NOW + 5, 1)

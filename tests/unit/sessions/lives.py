@@ -113,7 +113,6 @@ def consent(on: str = FIRST) -> Consent:
     return Consent(
         at=NOW,
         review_digest="review",
-        text_digest="text",
         phone=on,
         shared_phone=False,
         language="nl",

@@ -125,10 +125,13 @@ def test_a_login_is_good_for_fifteen_minutes() -> None:
 
 def test_a_login_that_did_not_succeed_leaves_the_source_to_do() -> None:
     """Cancelling is an outcome: the reason is kept, the source can be tried again at once."""
-    after = collecting.login_ended(lives.logging_in(linked()), "applicant", REQUIRED, "cancelled").session
+    before = lives.logging_in(linked())
+    login = source(before).login
+    assert login is not None
+    after = collecting.login_ended(before, "applicant", REQUIRED, login, "cancelled").session
     assert (source(after).status, source(after).login, source(after).reason) == (SourceStatus.TODO, None, "cancelled")
     with refuses("login-unknown"):
-        collecting.login_ended(after, "applicant", REQUIRED, "cancelled")
+        collecting.login_ended(after, "applicant", REQUIRED, login, "cancelled")
 
 
 def test_a_source_is_fetched_once_at_a_time() -> None:
@@ -171,7 +174,7 @@ def test_a_proven_identity_lets_this_phone_show_this_person() -> None:
     assert (source(session).authenticated_at, source(session).level) == (NOW, "substantial")
     session = fetching(session, "applicant", OPTIONAL)
     assert session.people["applicant"].phones == (FIRST,)
-    assert session.records == {"applicant/uwv/identity": 1, "applicant/belastingdienst/identity": 1}
+    assert set(session.records) == {"applicant/uwv/identity", "applicant/belastingdienst/identity"}
 
 
 def test_a_retry_within_fifteen_minutes_needs_no_new_login() -> None:
@@ -191,11 +194,10 @@ def test_found_data_go_into_the_vault_under_the_next_version() -> None:
     session = fetching(linked())
     change = collecting.collected(session, "applicant", REQUIRED, LEASE, b"sealed")
     assert change.vault == {"applicant/uwv": b"sealed"}
-    assert change.session.records["applicant/uwv"] == 1
+    assert change.session.records["applicant/uwv"] == session.writes + 1 == change.session.writes
     assert (status(change.session), source(change.session).lease_until) == (SourceStatus.COLLECTED, None)
     first = collecting.noted(change.session, "remark/applicant", b"one").session
-    assert collecting.next_version(first, "remark/applicant") == 2
-    assert collecting.noted(first, "remark/applicant", b"two").session.records["remark/applicant"] == 2
+    assert collecting.noted(first, "remark/applicant", b"two").session.records["remark/applicant"] == first.writes + 1
 
 
 def test_empty_is_never_failure_and_failure_never_empty() -> None:
@@ -274,4 +276,4 @@ def test_one_persons_progress_leaves_the_other_untouched() -> None:
     after = lives.done(session)
     assert after.people["partner"] == session.people["partner"]
     assert source(after, name=OPTIONAL) == SourceState()
-    assert replace(after, people={}, records={}) == replace(session, people={})
+    assert replace(after, people={}, records={}, writes=0) == replace(session, people={})

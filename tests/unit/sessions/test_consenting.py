@@ -101,7 +101,7 @@ def test_the_first_of_two_consents_freezes_and_waits() -> None:
     assert change.session.frozen
     assert change.session.state is State.COLLECTING
     assert (change.vault, change.effects, change.payload) == ({"receipt/applicant": b"receipt"}, (), None)
-    assert change.session.records["receipt/applicant"] == 1
+    assert change.session.records["receipt/applicant"] == session.writes + 1
     assert consenting.is_last(change.session, "partner")
 
 
@@ -139,7 +139,7 @@ def test_change_after_all_voids_every_consent_and_unfreezes() -> None:
     assert change.vault_drop == ("receipt/applicant",)
     assert after.records == couple_done().records
     lives.logging_in(after, "applicant", OPTIONAL)
-    assert lives.agreed(after).records["receipt/applicant"] == 1
+    assert lives.agreed(after).records["receipt/applicant"] > session.records["receipt/applicant"]
 
 
 @pytest.mark.parametrize("state", [s for s in State if s is not State.COLLECTING])
