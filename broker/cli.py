@@ -91,7 +91,7 @@ def provider_add(context: click.Context, file: Path) -> None:
     """Add or replace the provider described in FILE (TOML); prints the webhook secret if one was made."""
     settings = _settings(context)
     try:
-        found = read_file(file)
+        found = read_file(file, https_only=settings.mode == "production")
     except ProviderError as error:
         raise click.ClickException(str(error)) from None
 

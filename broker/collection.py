@@ -34,7 +34,7 @@ from sessions.store.scripts import StoreUnavailable
 from sessions.store.sessions import Decide, Opened
 from sessions.vault import VaultKey, decrypt, encrypt
 
-LOGIN_EXCHANGE_SECONDS = 45.0  # discovery, keys, code and userinfo, each with the deadline of [login]
+LOGIN_EXCHANGE_SECONDS = 45.0  # discovery, keys, code and userinfo together; the lease allows for it
 PROGRESS_AFTER_SECONDS = 1.0
 
 
@@ -214,14 +214,18 @@ class Collection:
         digid = self._parts.digid
         if digid is None:
             raise LoginRefused("unreachable")
-        return await digid.finish(
-            code=code,
-            started_nonce=login.nonce,
-            verifier=login.verifier,
-            minimum_level=self._connector(job.source).manifest.login.minimum_level,
-            fresh_since=datetime.fromtimestamp(login.started_at, UTC) if login.fresh else None,
-            now=utc(self._parts.clock()),
-        )
+        try:
+            async with asyncio.timeout(LOGIN_EXCHANGE_SECONDS):
+                return await digid.finish(
+                    code=code,
+                    started_nonce=login.nonce,
+                    verifier=login.verifier,
+                    minimum_level=self._connector(job.source).manifest.login.minimum_level,
+                    fresh_since=datetime.fromtimestamp(login.started_at, UTC) if login.fresh else None,
+                    now=utc(self._parts.clock()),
+                )
+        except TimeoutError:
+            raise LoginRefused("unreachable") from None
 
     async def _keep(self, job: Job, outcome: Outcome) -> None:
         """Store the outcome; dropped when the session moved on without us (restarted, stopped, lease lost)."""

@@ -260,6 +260,8 @@ class Consents:
             return end(session, event, "declined", self._parts.sign_purge, new_event_id(), at)
 
         after = await self._parts.sessions.move(caller.session.id, decide, caller.now, caller.opened)
+        if after.session.ended:
+            sessions_total.labels(after.session.state).inc()
         log.info("consent.declined", session_ref=session_ref(after.session.id), role=role, state=after.session.state)
         return after
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -15,7 +16,7 @@ from msgspec import Meta
 from broker.errors import Problem
 from broker.jwks import provider_keys
 from broker.parts import Parts
-from broker.providers import Provider, ProviderError, import_key, sealing_jwk
+from broker.providers import Provider, can_seal, import_key, sealing_jwk
 from broker.telemetry import log, session_ref, sessions_total
 from schemas.base import Inbound, is_bsn
 from sessions.change import Change
@@ -27,7 +28,11 @@ from sessions.store.sessions import Opened
 HOUR = 3600
 LINK_CHARACTERS = 22  # 132 bits of HMAC
 Reference = Annotated[
-    str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$(?!\n)", description="the provider's own reference; never a BSN")
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9._-]{1,64}$(?!\n)",
+        description="the provider's own reference; never a BSN",
+    ),
 ]
 IdempotencyKey = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,255}$")]
 
@@ -100,7 +105,7 @@ async def _repeated(parts: Parts, earlier: bytes, mark: _Mark) -> Opened:
 
 def _check(parts: Parts, profile: Profile, request: SessionRequest) -> None:
     problems = [
-        (request.reference is not None and is_bsn(request.reference), "reference: looks like a BSN"),
+        (request.reference is not None and _holds_bsn(request.reference), "reference: looks like a BSN"),
         (
             request.household is not None and profile.household not in ("ask", request.household),
             f"household: this profile is fixed to {profile.household}",
@@ -119,6 +124,14 @@ def _check(parts: Parts, profile: Profile, request: SessionRequest) -> None:
         raise Problem("invalid-request", errors=found)
 
 
+def _holds_bsn(reference: str) -> bool:
+    """Whether it is a BSN, also with dots or dashes in it (`999.99.0342`), or holds one (`bsn-999990342`).
+
+    A number such as `zaak-2026-00042` is none, though its digits together could pass the elfproef.
+    """
+    return is_bsn(re.sub("[._-]", "", reference)) or any(map(is_bsn, re.findall("[0-9]+", reference)))
+
+
 def _asks(parts: Parts, source: str, profile: Profile) -> bool:
     return bool(set(parts.connectors[source].manifest.fields) & set(profile.fields))
 
@@ -134,12 +147,10 @@ def _place(parts: Parts, provider: Provider, idempotency_key: str | None) -> tup
 
 async def _recipient(parts: Parts, provider: Provider, profile: Profile) -> Recipient:
     jwk = sealing_jwk(await provider_keys(parts, provider), profile.sealing)
-    if jwk is None:
+    # Tried before anybody begins: it may be fetched from the provider, who may publish anything.
+    if jwk is None or not can_seal(jwk, profile.sealing):
         raise Problem("recipient-key")
-    try:
-        public = import_key(jwk).as_dict(private=False)
-    except ProviderError:  # fetched from the provider, which may publish anything
-        raise Problem("recipient-key") from None
+    public = import_key(jwk).as_dict(private=False)
     return Recipient(
         provider=provider.id,
         name=provider.name,

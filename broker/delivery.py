@@ -20,11 +20,11 @@ from broker.keys import Keys
 from broker.parts import Parts
 from broker.providers import Webhook
 from broker.purge import new_event_id
-from broker.telemetry import deliveries_total, log, session_ref
+from broker.telemetry import deliveries_total, log, session_ref, sessions_total
 from connectors.outbound import Answer, OutboundError
 from schemas.events import TYPE_PREFIX, CloudEvent, EventData
 from sessions import ending
-from sessions.change import Effect
+from sessions.change import Change, Effect
 from sessions.errors import Refused
 from sessions.lifecycle import DAY
 from sessions.model import Session
@@ -210,10 +210,16 @@ async def acknowledge(parts: Parts, session_id: str, digest: str) -> Opened:
 
     Raises Refused: payload-mismatch, wrong-state, session-ended, unknown-session.
     """
-    after = await parts.sessions.move(
-        session_id,
-        lambda session, now: ending.acknowledge(session, digest, parts.sign_purge, new_event_id(), now),
-        parts.clock(),
-    )
-    log.info("session.delivered", session_ref=session_ref(session_id), provider=after.session.provider)
+    delivers = False
+
+    def decide(session: Session, now: float) -> Change | None:
+        nonlocal delivers
+        change = ending.acknowledge(session, digest, parts.sign_purge, new_event_id(), now)
+        delivers = change is not None
+        return change
+
+    after = await parts.sessions.move(session_id, decide, parts.clock())
+    if delivers:
+        sessions_total.labels(after.session.state).inc()
+        log.info("session.delivered", session_ref=session_ref(session_id), provider=after.session.provider)
     return after

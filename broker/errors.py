@@ -22,6 +22,7 @@ OwnCode = Literal[
     "use-dpop-nonce",
     "invalid-proof",
     "invalid-client",
+    "unsupported-grant-type",
     "unknown-profile",
     "recipient-key",
     "login-unavailable",
@@ -105,6 +106,9 @@ CATALOGUE: dict[str, Entry] = {
     "use-dpop-nonce": Entry(401, "Probeer het opnieuw.", "Send the proof again with the nonce given."),
     "invalid-proof": Entry(401, "Deze telefoon wordt niet herkend.", "The DPoP proof is not valid."),
     "invalid-client": Entry(401, "Deze aanbieder wordt niet herkend.", "The client assertion is not valid."),
+    "unsupported-grant-type": Entry(
+        400, "Deze manier van aanmelden bestaat hier niet.", "Only the client_credentials grant is supported."
+    ),
     "unknown-profile": Entry(400, "Dit profiel bestaat niet.", "There is no such profile."),
     "recipient-key": Entry(
         409, "De sleutel van de aanbieder is niet bruikbaar.", "The provider has no usable encryption key."

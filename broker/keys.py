@@ -75,11 +75,12 @@ def make(secret: bytes | None = None) -> KeyFile:
 def load(settings: Settings) -> Keys:
     """The keys named by the settings; in development a file in `data_dir` that is made at the first start.
 
-    Raises SettingsError when production names a file that is not there, or the keys cannot be used.
+    Production makes none: two machines would sign with different ones. Raises SettingsError when its file is not there,
+    or the keys cannot be used.
     """
     path = Path(settings.keys_file) if settings.keys_file else settings.data_dir / "keys.json"
     if not path.exists():
-        if settings.mode == "production" and settings.keys_file:
+        if settings.mode == "production":
             raise SettingsError(f"keys_file {path} does not exist; make one with `ophaalbrug keys new`")
         _write(path, make(settings.secret.encode() or None))
     try:

@@ -67,7 +67,7 @@ async def provider_of(parts: Parts, token: str) -> Provider:
     """The provider an access token belongs to. Raises Problem(unauthorized)."""
     found = None
     if token.startswith("oba_") and len(token) < 100:
-        found = await parts.records.provider_of_token(parts.keys.ring.digest("provider", token))
+        found = await parts.records.grant_of_token(parts.keys.ring.digest("provider", token))
     granted = msgspec.json.decode(found, type=_Grant) if found else None
     valid = granted is not None and parts.clock() < granted.until
     provider = await parts.providers.get(granted.provider) if granted and valid else None
@@ -97,7 +97,7 @@ async def _verified(parts: Parts, assertion: str) -> tuple[Provider, _Claims]:
 def _check(claims: _Claims, issuer: str, now: float) -> None:
     audience = (claims.aud,) if isinstance(claims.aud, str) else claims.aud
     wrong = [
-        (issuer not in audience and f"{issuer}/oauth/token" not in audience, "wrong-audience"),
+        (audience != (issuer,), "wrong-audience"),
         (claims.exp <= now, "expired"),
         (claims.exp > now + ASSERTION_SECONDS + SKEW_SECONDS, "too-long"),
         (claims.iat is not None and claims.exp - claims.iat > ASSERTION_SECONDS, "too-long"),

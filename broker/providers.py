@@ -11,15 +11,17 @@ import re
 import secrets
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key
 
 from connectors.contract import Field
+from connectors.outbound import host_port
 from sessions.model import Profile, Text
 from sessions.secrets import Keyring
 from sessions.store.changes import Watch
@@ -27,6 +29,9 @@ from sessions.store.records import Records
 
 ID_PATTERN = r"^[a-z][a-z0-9-]{1,62}$"
 _FIELDS = frozenset(get_args(Field))
+
+Sealing: TypeAlias = Literal["default", "nlgov"]
+_KEY_ALGORITHMS: dict[Sealing, str] = {"default": "ECDH-ES", "nlgov": "RSA-OAEP"}
 
 
 class ProviderError(Exception):
@@ -60,17 +65,20 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return next((p for p in self.profile if p.id == profile_id), None)
 
 
-def read_file(path: Path) -> Provider:
-    """Read a provider's TOML file. Raises ProviderError."""
+def read_file(path: Path, *, https_only: bool = False) -> Provider:
+    """Read a provider's TOML file; see `checked`. Raises ProviderError."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-        return checked(msgspec.convert(values, Provider))
+        return checked(msgspec.convert(values, Provider), https_only=https_only)
     except (OSError, ValueError) as error:  # of the file system, TOML, UTF-8 and msgspec
         raise ProviderError(f"{path}: {error}") from None
 
 
-def checked(provider: Provider) -> Provider:
-    """Refuse what could not work later; makes a webhook secret where the file leaves it out. Raises ProviderError."""
+def checked(provider: Provider, *, https_only: bool = False) -> Provider:
+    """Refuse what could not work later; makes a webhook secret where the file leaves it out. Raises ProviderError.
+
+    `https_only` is for production: the guarded door asks nothing else there.
+    """
     problems = [
         (re.fullmatch(ID_PATTERN, provider.id) is None, "id must be 2 to 63 of a-z, 0-9 and -"),
         (not provider.profile, "at least one [[profile]] is needed"),
@@ -84,27 +92,40 @@ def checked(provider: Provider) -> Provider:
             provider.jwks_uri is None and any(sealing_jwk(provider.keys, p.sealing) is None for p in provider.profile),
             "a profile has no key to seal to (use: enc; P-256 or X25519, for nlgov RSA of 3072 bits)",
         ),
-        *_webhook_problems(provider.webhook),
+        *_address_problems(provider, https_only=https_only),
     ]
     found = [text for wrong, text in problems if wrong]
     if found:
         raise ProviderError("; ".join(found))
     for key in provider.keys:
         import_key(key)
+    if not all(can_seal(key, sealing) for sealing in _KEY_ALGORITHMS for key in provider.keys if _fits(key, sealing)):
+        raise ProviderError("a key with use: enc cannot be sealed to")
     if provider.webhook is not None and not provider.webhook.secret:
         webhook = Webhook(url=provider.webhook.url, secret=new_webhook_secret())
         provider = msgspec.structs.replace(provider, webhook=webhook)
     return provider
 
 
-def _webhook_problems(webhook: Webhook | None) -> list[tuple[bool, str]]:
-    if webhook is None:
-        return []
-    # http stands here for loopback outside production only: the guarded door refuses it everywhere else.
+def _address_problems(provider: Provider, *, https_only: bool) -> list[tuple[bool, str]]:
+    hook, uri = provider.webhook, provider.jwks_uri
     return [
-        (urlsplit(webhook.url).scheme not in ("http", "https"), "the webhook's url must be https"),
-        (bool(webhook.secret) and not _is_webhook_secret(webhook.secret), "the webhook's secret must be whsec_…"),
+        (hook is not None and not _is_address(hook.url, https_only), "the webhook's url must be https, with a host"),
+        (
+            hook is not None and hook.secret != "" and not _is_webhook_secret(hook.secret),
+            "the webhook's secret must be whsec_…",
+        ),
+        (uri is not None and not _is_address(uri, https_only), "jwks_uri must be https, with a host"),
     ]
+
+
+def _is_address(url: str, https_only: bool) -> bool:
+    """Whether the guarded door could ask it; http is for loopback in development, which the door sees to."""
+    try:
+        host_port(url)
+        return not https_only or urlsplit(url).scheme == "https"
+    except ValueError:
+        return False
 
 
 def _is_webhook_secret(text: str) -> bool:
@@ -116,9 +137,13 @@ def _is_webhook_secret(text: str) -> bool:
 
 
 def import_key(jwk: dict[str, Any]) -> Key:
-    """A public JWK with its `kid` (the RFC 7638 thumbprint where it names none). Raises ProviderError."""
+    """A public JWK with its `kid` (the RFC 7638 thumbprint where it names none). Raises ProviderError.
+
+    `key_ops` and `ext` are left out: WebCrypto writes there what its own private half may do (RFC 7517, 4.3), and it
+    is `use` that says what a key is for here.
+    """
     try:
-        key = JWKRegistry.import_key(jwk)
+        key = JWKRegistry.import_key({name: value for name, value in jwk.items() if name not in ("key_ops", "ext")})
     except (JoseError, ValueError, KeyError, TypeError):
         raise ProviderError("a key is not a usable JWK") from None
     key.ensure_kid()
@@ -130,20 +155,36 @@ def new_webhook_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def sealing_jwk(keys: tuple[dict[str, Any], ...], profile: Literal["default", "nlgov"]) -> dict[str, Any] | None:
+def sealing_jwk(keys: tuple[dict[str, Any], ...], profile: Sealing) -> dict[str, Any] | None:
     """The key to seal to: `use: enc`; P-256 or X25519 for default, RSA of at least 3072 bits for nlgov.
 
     A key that says which `alg` it is for is used for no other.
     """
-    algorithm = "ECDH-ES" if profile == "default" else "RSA-OAEP"
-    for jwk in keys:
-        if jwk.get("use") != "enc" or jwk.get("alg", algorithm) != algorithm:
-            continue
-        is_rsa = jwk.get("kty") == "RSA"
-        is_curve = jwk.get("crv") in ("P-256", "X25519")
-        if (profile == "nlgov" and is_rsa and _rsa_bits(jwk) >= 3072) or (profile == "default" and is_curve):
-            return jwk
-    return None
+    return next((jwk for jwk in keys if _fits(jwk, profile)), None)
+
+
+def _fits(jwk: dict[str, Any], profile: Sealing) -> bool:
+    algorithm = _KEY_ALGORITHMS[profile]
+    if jwk.get("use") != "enc" or jwk.get("alg", algorithm) != algorithm:
+        return False
+    if profile == "nlgov":
+        return jwk.get("kty") == "RSA" and _rsa_bits(jwk) >= 3072
+    return jwk.get("crv") in ("P-256", "X25519")
+
+
+def can_seal(jwk: dict[str, Any], profile: Sealing) -> bool:
+    """Whether something can be encrypted to this key. Tried, because a key may look right and still be no use.
+
+    (Such as an X25519 point of low order: RFC 7748, 6.1.)
+    """
+    algorithm = _KEY_ALGORITHMS[profile]
+    try:
+        key = import_key(jwk)
+        header = {"alg": algorithm, "enc": "A256GCM", "kid": key.kid}
+        jwe.encrypt_compact(header, b"{}", key, [algorithm, "A256GCM"])
+    except (ProviderError, JoseError, ValueError, TypeError):
+        return False
+    return True
 
 
 def _rsa_bits(jwk: dict[str, Any]) -> int:
@@ -166,15 +207,16 @@ class Providers:
     async def get(self, provider_id: str) -> Provider | None:
         """One provider, from the cache unless something changed."""
         if self._watch is not None and self._watch.take():
-            self._cache.clear()
-        found = self._cache.get(provider_id)
+            self._cache = {}
+        cache = self._cache  # what is read before a change stays out of the cache that comes after it
+        found = cache.get(provider_id)
         if found is None:
             stored = await self._records.provider(provider_id)
             if stored is None:
                 return None
             found = self._open(provider_id, stored)
             if self._watch is not None:
-                self._cache[provider_id] = found
+                cache[provider_id] = found
         return found
 
     async def all(self) -> list[Provider]:

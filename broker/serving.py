@@ -55,7 +55,9 @@ async def check(settings: Settings, url: str) -> None:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until a signal comes."""
+    """Serve until a signal comes. Raises SettingsError."""
+    if settings.operations_port and settings.workers > 1:
+        raise SettingsError("operations_port needs workers = 1: several server processes cannot share that port")
     set_up(settings.log_level, settings.log_format)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)

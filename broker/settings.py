@@ -15,8 +15,11 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from connectors.outbound import host_port
+
 PREFIX = "OPHAALBRUG_"
 MIN_SECRET_BYTES = 32
+MAX_PARTITIONS = 256  # a session's id begins with its partition, in two hexadecimal digits
 
 
 class SettingsError(Exception):
@@ -35,17 +38,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     )
     host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(description="port to listen on")] = 8000
+    operations_port: Annotated[
+        int,
+        Meta(description="port for health and metrics alone, with one server process; 0 puts them with the rest"),
+    ] = 0
     workers: Annotated[int, Meta(description="number of server processes")] = 1
     data_dir: Annotated[Path, Meta(description="where the embedded store and development keys live")] = Path("var")
     redis_url: Annotated[
         str, Meta(description="address of Valkey or Redis; empty runs the embedded store in data_dir")
     ] = ""
     partitions: Annotated[
-        int, Meta(description="partitions of the store; 0 chooses 1, or 64 in a cluster; may be raised, never lowered")
+        int,
+        Meta(
+            description="partitions of the store; 0 chooses 1, or 64 in a cluster; may be raised, never lowered",
+            ge=0,
+            le=MAX_PARTITIONS,
+        ),
     ] = 0
-    secret: Annotated[str, Meta(description="the broker secret, at least 32 bytes; production only")] = ""
+    secret: Annotated[str, Meta(description="the broker secret, at least 32 bytes; replaces the one in keys_file")] = ""
     keys_file: Annotated[
-        str, Meta(description="file with the broker's signing keys and secret; empty makes one in data_dir")
+        str,
+        Meta(description="file with the broker's signing keys and secret; in development empty makes one in data_dir"),
     ] = ""
     contact_email: Annotated[str, Meta(description="where operators can be reached; shown in the API")] = (
         "beheer@ophaalbrug.example"
@@ -110,25 +123,42 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def check(settings: Settings) -> None:
-    """Refuse what production must not run with. Raises SettingsError with every reason."""
-    if settings.mode != "production":
-        return
-    reasons = [reason for wrong, reason in _forbidden(settings) if wrong]
+    """Refuse what cannot work, and what production must not run with. Raises SettingsError with every reason."""
+    rules = [
+        (not _is_origin(settings.base_url), "base_url must be scheme, host and port only, without a slash at its end")
+    ]
+    if settings.mode == "production":
+        rules += _forbidden(settings)
+    reasons = [reason for wrong, reason in rules if wrong]
     if reasons:
-        raise SettingsError("production refuses to start: " + "; ".join(reasons))
+        raise SettingsError(f"{settings.mode} refuses to start: " + "; ".join(reasons))
 
 
 def _forbidden(settings: Settings) -> list[tuple[bool, str]]:
     return [
         (urlsplit(settings.base_url).scheme != "https", "base_url must be https"),
         (
-            len(settings.secret.encode()) < MIN_SECRET_BYTES and bool(settings.secret or not settings.keys_file),
-            f"secret must have at least {MIN_SECRET_BYTES} bytes, or keys_file must name a file",
+            not settings.keys_file,
+            "keys_file must name a file: signing keys come with the secret, and every process needs the same ones",
+        ),
+        (
+            0 < len(settings.secret.encode()) < MIN_SECRET_BYTES,
+            f"secret must have at least {MIN_SECRET_BYTES} bytes",
         ),
         (settings.sandbox, "the sandbox is a pretend world"),
         (bool(settings.clock_offset_file), "clock_offset_file is for tests"),
         (bool(settings.delivery_schedule_seconds), "delivery_schedule_seconds is for tests"),
     ]
+
+
+def _is_origin(url: str) -> bool:
+    """Links are made by adding to it, and issuer and DPoP addresses are compared with it to the letter."""
+    try:
+        host_port(url)
+    except ValueError:
+        return False
+    parts = urlsplit(url)
+    return url == f"{parts.scheme}://{parts.netloc}"
 
 
 def documented() -> list[tuple[str, str, str]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from msgspec.structs import replace
+
 from broker.clock import utc
 from broker.texts import Language
 from schemas.base import View
@@ -120,7 +122,7 @@ def for_provider(opened: Opened) -> ProviderView:
 def for_phone(opened: Opened, phone: Phone | None, labels: dict[str, str]) -> PhoneView:
     """A phone's view; `phone` is None for one that still waits for its code, and after the end."""
     session, language = opened.session, opened.session.language
-    view = PhoneView(
+    base = PhoneView(
         status=session.state,
         provider=in_language(language, session.recipient.name),
         purpose=in_language(language, session.profile.purpose),
@@ -132,9 +134,9 @@ def for_phone(opened: Opened, phone: Phone | None, labels: dict[str, str]) -> Ph
         purge_receipt=session.purge_receipt,
     )
     if phone is None or session.ended:
-        return view
-    return PhoneView(
-        **{name: getattr(view, name) for name in ("status", "provider", "purpose", "language", "linked", "role")},
+        return base
+    return replace(
+        base,
         persons={role: _person(session, role, phone, labels) for role in session.people},
         ready=session.state is State.COLLECTING and is_ready(session),
         frozen=session.frozen,

@@ -16,7 +16,6 @@ What a provider must do to work with these settings (the sandbox's does):
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import secrets
 from base64 import urlsafe_b64encode
@@ -30,6 +29,7 @@ from joserfc.jwk import Key
 from msgspec import Meta
 
 from connectors import login_tokens
+from connectors.fetching import Fetches
 from connectors.login_tokens import LEEWAY_SECONDS, Claims
 from connectors.outbound import Answer, Door, OutboundError, host_port
 from schemas.base import Inbound, is_bsn
@@ -153,9 +153,10 @@ class DigiD:
         self._door = door
         self._signing = login_tokens.private_key(settings.key_file)
         self._decryption = login_tokens.private_key(settings.decryption_key_file or settings.key_file)
-        self._lock = asyncio.Lock()
         self._known: tuple[_Discovery, datetime] | None = None
         self._keys: tuple[dict[str, Key], datetime] | None = None
+        self._discoveries = Fetches[_Discovery]()  # a bridge that hangs makes everybody wait once, not in a row
+        self._key_fetches = Fetches[dict[str, Key]]()
 
     def jwks(self) -> dict[str, object]:
         """Our public keys, for registration with the provider."""
@@ -223,29 +224,34 @@ class DigiD:
         return Identity(bsn=bsn, level=level, authenticated_at=authenticated_at, subject=subject)
 
     async def _discovery(self, now: datetime) -> _Discovery:
-        async with self._lock:
-            if self._known is not None and _age(self._known[1], now) < _DISCOVERY_SECONDS:
-                return self._known[0]
-            url = f"{self._settings.issuer.rstrip('/')}/.well-known/openid-configuration"
-            known = _decoded((await self._asked("GET", url)).body, _Discovery)
-            if known.issuer != self._settings.issuer:
-                raise LoginRefused("provider-error")
-            self._known = (known, now)
-            return known
+        if self._known is not None and _age(self._known[1], now) < _DISCOVERY_SECONDS:
+            return self._known[0]
+        return await self._discoveries.join("", lambda: self._fetched_discovery(now))
+
+    async def _fetched_discovery(self, now: datetime) -> _Discovery:
+        url = f"{self._settings.issuer.rstrip('/')}/.well-known/openid-configuration"
+        known = _decoded((await self._asked("GET", url)).body, _Discovery)
+        if known.issuer != self._settings.issuer:
+            raise LoginRefused("provider-error")
+        self._known = (known, now)
+        return known
 
     async def _key(self, kid: str | None, now: datetime) -> Key:
         """The provider's key `kid`. One we do not know is looked for once more, but not oftener than once a minute."""
         known = await self._discovery(now)
-        async with self._lock:
-            if self._keys is None or (
-                login_tokens.chosen(self._keys[0], kid) is None and _age(self._keys[1], now) >= _KEYS_SECONDS
-            ):
-                body = (await self._asked("GET", known.jwks_uri)).body
-                self._keys = (_public_keys(body), now)
-            key = login_tokens.chosen(self._keys[0], kid)
+        keys, fetched_at = self._keys or ({}, None)
+        key = login_tokens.chosen(keys, kid)
+        if key is None and (fetched_at is None or _age(fetched_at, now) >= _KEYS_SECONDS):
+            keys = await self._key_fetches.join(known.jwks_uri, lambda: self._fetched_keys(known.jwks_uri, now))
+            key = login_tokens.chosen(keys, kid)
         if key is None:
             raise LoginRefused("invalid")
         return key
+
+    async def _fetched_keys(self, uri: str, now: datetime) -> dict[str, Key]:
+        keys = _public_keys((await self._asked("GET", uri)).body)
+        self._keys = (keys, now)
+        return keys
 
     async def _redeemed(self, known: _Discovery, code: str, verifier: str, now: datetime) -> _Tokens:
         form = {

@@ -14,6 +14,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from typing import Literal, Self
+from weakref import WeakValueDictionary
 
 import aiohttp
 import msgspec
@@ -50,6 +51,7 @@ _SPECIAL_V6 = tuple(
     ipaddress.IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
 )
 
+HOST_REQUESTS = 32  # at a time to one host; the next wait their turn, and no host waits for another
 BREAKER_FAILURES = 5
 BREAKER_SECONDS = 10.0
 _CHUNK_BYTES = 65_536
@@ -75,8 +77,8 @@ class OutboundError(Exception):
     """No usable answer. The text names no address, body or header.
 
     `address`: we may not go there; `refused`: the host failed so often lately that it was not asked; `timeout`: the
-    deadline passed; `connection`: no connection or no well-formed, unencoded answer; `redirect`: it answered 3xx;
-    `too-large`: the body passed the cap.
+    deadline passed, at the host or in the queue for it; `connection`: no connection or no well-formed, unencoded
+    answer; `redirect`: it answered 3xx; `too-large`: the body passed the cap.
     """
 
     def __init__(self, kind: OutboundKind) -> None:
@@ -127,6 +129,7 @@ class Door:
         self._now = now
         self._session: aiohttp.ClientSession | None = None
         self._breakers: dict[str, _Breaker] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()  # of hosts that are asked now
 
     @classmethod
     def configured(
@@ -174,7 +177,8 @@ class Door:
     ) -> Answer:
         """Ask once; no redirects, no retries. Raises OutboundError.
 
-        `timeout_seconds` covers everything from the name lookup to the last byte; `max_bytes` is the body's cap.
+        `timeout_seconds` covers everything from waiting for a turn at the host to the last byte; `max_bytes` is the
+        body's cap.
         """
         target = self._checked(url)
         pair = _pair(target)
@@ -184,34 +188,38 @@ class Door:
         outcome = await self._attempt(method, target, dict(headers or {}), body, timeout_seconds, max_bytes)
         if outcome in ("connection", "timeout"):
             breaker.failed(self._now())
-        else:
+        elif outcome is not None:
             self._breakers.pop(pair, None)
         if isinstance(outcome, Answer):
             return outcome
-        raise OutboundError(outcome)
+        raise OutboundError(outcome or "timeout")
 
     def _checked(self, text: str) -> URL:
         url = _parsed(text)
-        if url is None or url.user is not None or url.password is not None or not self._may_ask(url):
+        if url is None or not self._may_ask(url):
             raise OutboundError("address")
         return url
 
     async def _attempt(
         self, method: str, url: URL, headers: dict[str, str], body: bytes | None, seconds: float, max_bytes: int
-    ) -> Answer | OutboundKind:
-        """The answer, or why there is none: returned and not raised, so no exception carries another's text along."""
+    ) -> Answer | OutboundKind | None:
+        """The answer, or why there is none: returned and not raised, so no exception carries another's text along.
+
+        None: no turn at the host came in time. It was not asked, so that says nothing of it.
+        """
         headers["Accept-Encoding"] = "identity"  # a compressed body could unfold far past any cap
         context = self._contexts.get(_pair(url), True)
+        turn = self._turns.setdefault(_pair(url), asyncio.Semaphore(HOST_REQUESTS))
+        is_asked = False
         try:
-            async with (
-                asyncio.timeout(seconds),
-                self._opened().request(
+            async with asyncio.timeout(seconds), turn:
+                is_asked = True
+                async with self._opened().request(
                     method, url, headers=headers, data=body, allow_redirects=False, ssl=context
-                ) as response,
-            ):
-                return await _read(response, max_bytes)
+                ) as response:
+                    return await _read(response, max_bytes)
         except TimeoutError:
-            return "timeout"
+            return "timeout" if is_asked else None
         except aiohttp.InvalidURL:
             return "address"
         except aiohttp.ClientConnectorError as error:
@@ -222,7 +230,7 @@ class Door:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(socket_factory=self._dial),
+                connector=aiohttp.TCPConnector(socket_factory=self._dial, limit=0),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
                 headers={"User-Agent": "Ophaalbrug"},
@@ -243,7 +251,7 @@ class Door:
 def host_port(url: str) -> str:
     """The `host:port` pair of an http(s) URL, as `Door.configured` knows it: lower case, IPv6 in brackets.
 
-    Raises ValueError (naming nothing of the URL) when it is not an absolute http(s) URL.
+    Raises ValueError (naming nothing of the URL) when it is not an absolute http(s) URL, or has user information.
     """
     parsed = _parsed(url)
     if parsed is None:
@@ -290,9 +298,11 @@ async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> Answer | Ou
 def _parsed(text: str) -> URL | None:
     try:
         url = URL(text)
+        host = (url.raw_host or "").encode("idna")  # which the resolver refuses for an empty or endless label
     except ValueError:
         return None
-    return url if url.scheme in ("http", "https") and url.host and url.port else None
+    is_plain = url.scheme in ("http", "https") and url.raw_user is None and url.raw_password is None
+    return url if is_plain and host and url.port else None
 
 
 def _pair(url: URL) -> str:

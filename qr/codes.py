@@ -6,7 +6,6 @@ tries, rate), and those are kept by `sessions`.
 
 from __future__ import annotations
 
-import hmac
 import secrets
 from typing import NewType
 
@@ -18,9 +17,6 @@ PairingCode = NewType("PairingCode", str)
 
 ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"  # RFC 8628, 6.1: no vowels, so no words, and nothing that looks like a digit
 PARTITIONS = len(ALPHABET) ** 2
-TYPED_CODE_SECONDS = 300
-PAIRING_CODE_SECONDS = 120
-PAIRING_CODE_TRIES = 3
 
 _RANDOM_LETTERS = 6
 _TYPED_LENGTH = 2 + _RANDOM_LETTERS
@@ -68,8 +64,3 @@ def parse_pairing_code(text: str) -> PairingCode:
     if len(code) != _PAIRING_LENGTH or not (code.isascii() and code.isdigit()):
         raise ValueError("not a pairing code")
     return PairingCode(code)
-
-
-def same_code(given: PairingCode, expected: PairingCode) -> bool:
-    """Whether two pairing codes are the same, in a time that does not tell where they differ."""
-    return hmac.compare_digest(given.encode(), expected.encode())

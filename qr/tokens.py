@@ -1,13 +1,11 @@
 """Pairing tokens: the secret a QR code carries from the PC to the phone.
 
 Owns their form, their strength and how often they are renewed. Does not know which token is current or used up:
-that is an atomic step in the store, which keeps only `digest`.
+that is an atomic step in the store, which keeps only an HMAC of it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 import secrets
 from typing import NamedTuple, NewType
@@ -16,7 +14,6 @@ PairingToken = NewType("PairingToken", str)
 """`<session id>.<secret>`. Single use; never logged, never in a path or query."""
 
 RENEWED_EVERY_SECONDS = 30
-ACCEPTED_SECONDS = 90  # three pictures: a slow phone may still present the one before the one before
 
 # 144 bits (ASVS 5.0 V7.2.3 asks 128). A multiple of three bytes has no spare bits in base64: one secret, one spelling.
 _SECRET_BYTES = 18
@@ -49,11 +46,3 @@ def parse_token(text: str) -> Scanned:
 def token_url(base_url: str, token: PairingToken) -> str:
     """The address in the picture. The token rides in the fragment, which a browser never sends to a server."""
     return f"{base_url.rstrip('/')}/phone#{token}"
-
-
-def digest(secret: str, key: bytes) -> str:
-    """What the store keeps of a token or typed code: its HMAC-SHA256 in hex under a key of the broker.
-
-    Looking a secret up by its digest also makes the comparison independent of how much of it was guessed right.
-    """
-    return hmac.new(key, secret.encode(), hashlib.sha256).hexdigest()

@@ -8,10 +8,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from litestar import Litestar
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, HTTPScope
 
 from broker.collection import Collection
 from broker.consent import Consents
+from broker.dpop import nonce
 from broker.http import journey, openapi, operations, phone, problems, provider
 from broker.http.envelope import enveloped
 from broker.http.requests import MAX_BODY_BYTES, one_address
@@ -33,7 +34,7 @@ def create(settings: Settings, redis_url: str) -> ASGIApp:
             app.state["parts"] = parts
             app.state["collection"] = Collection(parts)
             app.state["consents"] = Consents(parts)
-            async with working(parts):
+            async with operations.listening(parts), working(parts):
                 yield
             await app.state["collection"].stop()
 
@@ -42,7 +43,7 @@ def create(settings: Settings, redis_url: str) -> ASGIApp:
             *provider.routers(),
             *phone.routers(),
             *journey.routers(),
-            *operations.routers(),
+            *([] if settings.operations_port else operations.routers()),
             *openapi.routers(),
         ],
         before_request=one_address,
@@ -52,7 +53,15 @@ def create(settings: Settings, redis_url: str) -> ASGIApp:
         request_max_body_size=MAX_BODY_BYTES + 1,
         logging_config=None,
     )
-    return enveloped(app, https=settings.base_url.startswith("https:"))
+
+    def fresh_nonce(scope: HTTPScope) -> list[tuple[bytes, bytes]]:
+        """Every answer to a phone carries the nonce for its next proof (RFC 9449 section 8.2): no 401 in between."""
+        if not scope["path"].startswith("/phone/v1/"):
+            return []
+        parts: Parts = app.state["parts"]
+        return [(b"dpop-nonce", nonce(parts.keys.ring, parts.clock()).encode())]
+
+    return enveloped(app, https=settings.base_url.startswith("https:"), also=fresh_nonce)
 
 
 @asynccontextmanager

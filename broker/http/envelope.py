@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from broker.telemetry import log, requests_seconds
 
+Header = tuple[bytes, bytes]
 API_VERSION = "1.0.0"
-_HEADERS: list[tuple[bytes, bytes]] = [
+_HEADERS: list[Header] = [
     (b"api-version", API_VERSION.encode()),
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
@@ -22,8 +24,8 @@ _TLS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 _SURFACES = {"v1": "provider", "oauth": "provider", "phone": "phone", "j": "journey", ".well-known": "provider"}
 
 
-def enveloped(app: ASGIApp, *, https: bool) -> ASGIApp:
-    """Wrap an ASGI application."""
+def enveloped(app: ASGIApp, *, https: bool, also: Callable[[HTTPScope], list[Header]] = lambda _: []) -> ASGIApp:
+    """Wrap an ASGI application. `also` adds headers to the answer to one request; the application's own go before."""
     always = [*_HEADERS, _TLS] if https else _HEADERS
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,7 +40,7 @@ def enveloped(app: ASGIApp, *, https: bool) -> ASGIApp:
                 status = message["status"]
                 given = list(message["headers"])
                 names = {name for name, _ in given}
-                message["headers"] = given + [h for h in always if h[0] not in names]
+                message["headers"] = given + [h for h in (*always, *also(scope)) if h[0] not in names]
             await send(message)
 
         try:

@@ -13,32 +13,24 @@ from litestar import Response, Router, get, post
 from litestar.datastructures import Cookie
 from litestar.params import FromPath
 
-import qr.codes
-import qr.pictures
-import qr.tokens
 from broker.creation import session_of_link
+from broker.http.linking import ShownToken, show_token, show_typed_code, typed_digest
 from broker.http.requests import COOKIE, AnyRequest, body_of, parts_of, same_origin
+from broker.http.stopping import stopped
 from broker.http.streams import event_stream
 from broker.parts import Parts
 from broker.purge import new_event_id
-from broker.telemetry import log, session_ref, sessions_total
+from broker.telemetry import log, session_ref
 from broker.views import JourneyView, for_journey
-from schemas.base import Inbound, View
+from schemas.base import Inbound
 from sessions import pairing
 from sessions.change import Change
-from sessions.ending import end
 from sessions.errors import Refused
-from sessions.lifecycle import Event
-from sessions.model import Phone, Session, State
-from sessions.secrets import new_browser_secret, partition_of, same
+from sessions.model import Phone, Session
+from sessions.secrets import new_browser_secret, same
 from sessions.secrets import parts as secret_parts
 from sessions.store.sessions import Opened
 from sessions.vault import new_key, seal_key
-
-QR_TITLE = {
-    "nl": "QR-code om uw telefoon te koppelen; u kunt ook een code typen",
-    "en": "QR code to link your phone; you can type a code instead",
-}
 
 
 class Start(Inbound, frozen=True, kw_only=True):
@@ -59,25 +51,19 @@ class TypeCode(Inbound, frozen=True, kw_only=True):
     code: Annotated[str, msgspec.Meta(max_length=20)]
 
 
-class ShownToken(View, frozen=True, kw_only=True):
-    """A way in for a phone: the address in the QR, its picture, or the code to type."""
-
-    url: str
-    svg: str | None = None
-    typed_code: str | None = None
-    renew_after_seconds: int = qr.tokens.RENEWED_EVERY_SECONDS
-
-
 async def browser_session(request: AnyRequest) -> Opened:
     """The session this browser started. Raises Refused: wrong-secret, taken-over, unknown-session."""
     parts = parts_of(request)
     secret = request.cookies.get(COOKIE, "")
     session_id, _ = secret_parts(secret, "obb_", 2)
     opened = await parts.sessions.read(session_id)
-    digest = parts.keys.ring.digest("browser", secret)
-    session = opened.session
+    _require_browser(opened.session, parts.keys.ring.digest("browser", secret))
+    return opened
+
+
+def _require_browser(session: Session, digest: str) -> None:
     if same(session.browser, digest) or any(same(s, digest) for s in session.closing_secrets):
-        return opened
+        return
     raise Refused("taken-over" if any(same(b, digest) for b in session.former_browsers) else "wrong-secret")
 
 
@@ -115,46 +101,36 @@ async def status(request: AnyRequest) -> JourneyView:
 
 @get("/events")
 async def events(request: AnyRequest) -> Any:
-    """The same, each time something changes (server-sent events)."""
+    """The same, each time something changes (server-sent events), until another browser takes over."""
     parts, opened = parts_of(request), await browser_session(request)
+    digest = parts.keys.ring.digest("browser", request.cookies[COOKIE])
     labels = parts.labels(opened.session.language)
-    return event_stream(parts, opened, lambda now: for_journey(now, labels))
+
+    def view(now: Opened) -> JourneyView:
+        _require_browser(now.session, digest)
+        return for_journey(now, labels)
+
+    return event_stream(parts, opened, view)
 
 
 @post("/pairing-tokens", status_code=201)
-async def show_token(request: AnyRequest) -> ShownToken:
+async def show_way_in(request: AnyRequest) -> ShownToken:
     """Show a new QR token, or a code to type; older QR tokens stay good for 90 seconds."""
     same_origin(request)
     parts, asked = parts_of(request), await body_of(request, ShowToken)
     opened = await browser_session(request)
-    session_id, base = opened.session.id, parts.settings.base_url
     if asked.typed:
-        return await _typed_code(parts, opened)
-    token = qr.tokens.make_token(session_id)
-    digest = parts.keys.ring.digest("pairing", token)
-    await parts.sessions.move(
-        session_id, lambda s, now: pairing.show_token(s, digest, "applicant", now), parts.clock(), opened
-    )
-    url = qr.tokens.token_url(base, token)
-    return ShownToken(url=url, svg=qr.pictures.svg(url, title=QR_TITLE[opened.session.language]))
-
-
-async def _typed_code(parts: Parts, opened: Opened) -> ShownToken:
-    session_id = opened.session.id
-    code = qr.codes.make_typed_code(partition_of(session_id))
-    digest = parts.keys.ring.digest("typed", code)
-    await parts.sessions.move(session_id, lambda s, now: pairing.show_typed_code(s, digest, now), parts.clock(), opened)
-    shown = qr.codes.show_typed_code(code)
-    return ShownToken(url=f"{parts.settings.base_url}/phone", typed_code=shown, renew_after_seconds=300)
+        return await show_typed_code(parts, opened, parts.clock())
+    return await show_token(parts, opened, "applicant", parts.clock())
 
 
 @post("/pairing", status_code=200)
 async def type_code(request: AnyRequest) -> JourneyView:
-    """Type the code the phone shows. Three tries, two minutes."""
+    """Type the code the phone shows. Three tries, two minutes; what is no code costs no try."""
     same_origin(request)
     parts, asked = parts_of(request), await body_of(request, TypeCode)
     opened = await browser_session(request)
-    digest = parts.keys.ring.digest("pairing-code", f"{opened.session.id}|{asked.code.strip()}")
+    digest = typed_digest(parts, opened.session.id, asked.code)
     vault_key = new_key()
 
     def decide(session: Session, now: float) -> Change:
@@ -181,16 +157,8 @@ async def restart(request: AnyRequest) -> JourneyView:
 async def stop(request: AnyRequest) -> JourneyView:
     """Stop: everything is destroyed."""
     same_origin(request)
-    parts, opened = parts_of(request), await browser_session(request)
-
-    def decide(session: Session, now: float) -> Change | None:
-        if session.ended:
-            return None
-        return end(session, Event.STOP, "citizen", parts.sign_purge, new_event_id(), now)
-
-    after = await parts.sessions.move(opened.session.id, decide, parts.clock(), opened)
-    sessions_total.labels(State.CANCELLED).inc()
-    return _view(parts, after)
+    parts = parts_of(request)
+    return _view(parts, await stopped(parts, await browser_session(request), "citizen"))
 
 
 def _view(parts: Parts, opened: Opened) -> JourneyView:
@@ -199,5 +167,5 @@ def _view(parts: Parts, opened: Opened) -> JourneyView:
 
 def routers() -> list[Any]:
     """The journey's surface."""
-    handlers: Any = [invitation, start, status, events, show_token, type_code, restart, stop]
+    handlers: Any = [invitation, start, status, events, show_way_in, type_code, restart, stop]
     return [Router("/j", route_handlers=handlers, include_in_schema=False)]

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
-from litestar import Response, get
+import uvicorn
+from litestar import Litestar, Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from broker.http.requests import AnyRequest, parts_of
+from broker.http import problems
+from broker.http.envelope import enveloped
+from broker.http.requests import AnyRequest, one_address, parts_of
+from broker.parts import Parts
 from broker.telemetry import metrics
 from broker.worker import clock_differs
 from sessions.store.scripts import StoreUnavailable
+
+GRACEFUL_SECONDS = 2
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,3 +56,39 @@ def numbers() -> Response[bytes]:
 def routers() -> list[Any]:
     """The operations surface."""
     return [health, readiness, numbers]
+
+
+@asynccontextmanager
+async def listening(parts: Parts) -> AsyncGenerator[None]:
+    """The operations surface on the port of its own, where the settings name one, beside the server of this process."""
+    settings = parts.settings
+    if not settings.operations_port:
+        yield
+        return
+    app = Litestar(
+        routers(),
+        before_request=one_address,
+        exception_handlers=problems.HANDLERS,
+        openapi_config=None,
+        logging_config=None,
+    )
+    app.state["parts"] = parts
+    config = uvicorn.Config(
+        enveloped(app, https=False),  # pyright: ignore[reportArgumentType] - ASGI types of two libraries
+        host=settings.host,
+        port=settings.operations_port,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+    )
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    try:
+        yield
+    finally:
+        await server.shutdown()

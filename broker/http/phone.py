@@ -11,7 +11,6 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 
 import qr.codes
-import qr.pictures
 import qr.tokens
 from broker import dpop
 from broker.caller import Caller
@@ -19,11 +18,12 @@ from broker.clock import utc
 from broker.collection import Collection
 from broker.consent import Consents, Review
 from broker.errors import Problem
+from broker.http.linking import ShownToken, code_digest, show_token, typed_digest
 from broker.http.requests import AnyRequest, bearer, body_of, own_url, parts_of
 from broker.http.streams import event_stream
 from broker.parts import Parts
 from broker.purge import new_event_id
-from broker.telemetry import log, session_ref
+from broker.telemetry import log, session_ref, sessions_total
 from broker.views import PhoneView, for_phone
 from schemas.base import Inbound, View
 from schemas.consent import SignedConsent
@@ -32,17 +32,13 @@ from sessions.change import Change
 from sessions.ending import end
 from sessions.errors import Refused
 from sessions.lifecycle import Event, attempt_end, require
-from sessions.model import Phone, Role, Session, State
+from sessions.model import PendingPhone, Phone, Role, Session, State
 from sessions.secrets import PhoneToken, new_phone_token, random_text, same
 from sessions.secrets import parts as secret_parts
 from sessions.store.sessions import Opened
 from sessions.vault import seal_key, wrap_public
 
 PAIRING_ATTEMPTS_PER_MINUTE = 30
-QR_TITLE = {
-    "nl": "QR-code voor de telefoon van uw partner",
-    "en": "QR code for your partner's phone",
-}
 
 
 class Pair(Inbound, frozen=True, kw_only=True):
@@ -110,14 +106,6 @@ class Remark(Inbound, frozen=True, kw_only=True):
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
 
-class ShownToken(View, frozen=True, kw_only=True):
-    """A QR for the partner's own phone."""
-
-    url: str
-    svg: str
-    renew_after_seconds: int = qr.tokens.RENEWED_EVERY_SECONDS
-
-
 class Extended(View, frozen=True, kw_only=True):
     """Until when the attempt now runs."""
 
@@ -139,17 +127,28 @@ async def caller_of(request: AnyRequest) -> Caller:
     session_id, phone_id, _ = secret_parts(token, "obp_", 3)
     now, ring = parts.clock(), parts.keys.ring
     proof = _proof(request, token, now)
-    opened = await parts.sessions.open(session_id, proof.id, now)
     digest = ring.digest("phone", token)
-    session = opened.session
+    opened = await parts.sessions.open(session_id, proof.id, now, digest)
+    phone, pending = _known(opened.session, phone_id, digest)
+    known = phone or (pending.phone if pending else None)
+    if known is not None and not same(known.thumbprint, proof.thumbprint):
+        raise Refused("wrong-secret")
+    return Caller(opened=opened, token=token, ring=ring, phone=phone, pending=pending, now=now)
+
+
+def _known(session: Session, phone_id: str, digest: str) -> tuple[Phone | None, PendingPhone | None]:
+    """The phone that holds this token: linked, or waiting for its code, or neither once the session ended.
+
+    Raises Refused: wrong-secret for a phone that is out, session-ended.
+    """
     pendings = (session.pairing.pending, session.partner_pairing.pending)
     pending = next((p for p in pendings if p is not None and p.phone.id == phone_id), None)
     phone = session.phone(phone_id)
     known = phone or (pending.phone if pending else None)
-    if known is not None and same(known.token, digest) and same(known.thumbprint, proof.thumbprint):
-        return Caller(opened=opened, token=token, ring=ring, phone=phone, pending=pending, now=now)
+    if known is not None and same(known.token, digest):
+        return phone, pending
     if any(same(secret, digest) for secret in session.closing_secrets):
-        return Caller(opened=opened, token=token, ring=ring, phone=None, pending=None, now=now)
+        return None, None
     raise Refused("session-ended" if session.ended else "wrong-secret")
 
 
@@ -184,10 +183,8 @@ async def pair(request: AnyRequest) -> Paired:
         wrap_public=wrap_public(token, parts.keys.ring),
         role=pairing.role_of_token(opened.session, digest),
     )
-    code_digest = parts.keys.ring.digest("pairing-code", f"{session_id}|{code}")
-    after = await parts.sessions.move(
-        session_id, lambda s, at: pairing.scan(s, digest, phone, code_digest, at), now, opened
-    )
+    shown = code_digest(parts, session_id, code)
+    after = await parts.sessions.move(session_id, lambda s, at: pairing.scan(s, digest, phone, shown, at), now, opened)
     log.info("pairing.scanned", session_ref=session_ref(session_id), role=phone.role)
     view = for_phone(after, None, {})
     return Paired(access_token=token, pairing_code=code, id=phone_id, view=view)
@@ -244,13 +241,7 @@ async def partner_token(request: AnyRequest, caller: NamedDependency[Caller]) ->
     parts, phone = parts_of(request), caller.linked()
     if phone.role != "applicant":
         raise Refused("not-your-part")
-    token = qr.tokens.make_token(caller.session.id)
-    digest = parts.keys.ring.digest("pairing", token)
-    await parts.sessions.move(
-        caller.session.id, lambda s, now: pairing.show_token(s, digest, "partner", now), caller.now, caller.opened
-    )
-    url = qr.tokens.token_url(parts.settings.base_url, token)
-    return ShownToken(url=url, svg=qr.pictures.svg(url, title=QR_TITLE[caller.session.language]))
+    return await show_token(parts, caller.opened, "partner", caller.now)
 
 
 @post("/pairings/{pairing_id:str}/approval", status_code=200, body=Approve)
@@ -260,7 +251,7 @@ async def approve(request: AnyRequest, caller: NamedDependency[Caller], pairing_
     phone, key = caller.linked(), caller.vault_key()
     if phone.role != "applicant":
         raise Refused("not-your-part")
-    digest = parts.keys.ring.digest("pairing-code", f"{caller.session.id}|{asked.code.strip()}")
+    digest = typed_digest(parts, caller.session.id, asked.code)
 
     def decide(session: Session, now: float) -> Change:
         pending = session.partner_pairing.pending
@@ -288,11 +279,19 @@ async def read_session(request: AnyRequest, caller: NamedDependency[Caller]) -> 
 
 @get("/events")
 async def events(request: AnyRequest, caller: NamedDependency[Caller]) -> Any:
-    """The same, each time something changes. The proof is checked at the start; the stream ends itself."""
-    parts = parts_of(request)
-    phone_id = caller.phone.id if caller.phone else caller.pending.phone.id if caller.pending else ""
+    """The same, each time something changes. The proof is checked at the start; the stream ends itself.
+
+    It ends too when the phone is out: sent away, replaced, or its person no longer takes part.
+    """
+    parts, digest = parts_of(request), caller.ring.digest("phone", caller.token)
+    _, phone_id, _ = secret_parts(caller.token, "obp_", 3)
     labels = parts.labels(caller.session.language)
-    return event_stream(parts, caller.opened, lambda now: for_phone(now, now.session.phone(phone_id), labels))
+
+    def view(now: Opened) -> PhoneView:
+        phone, _ = _known(now.session, phone_id, digest)
+        return for_phone(now, phone, labels)
+
+    return event_stream(parts, caller.opened, view)
 
 
 @post("/persons/{person:str}/sources/{source:str}/login", status_code=200)
@@ -391,6 +390,7 @@ async def _end(request: AnyRequest, caller: Caller, event: Event, reason: str) -
         return end(session, event, reason, parts.sign_purge, new_event_id(), now)
 
     after = await parts.sessions.move(caller.session.id, decide, caller.now, caller.opened)
+    sessions_total.labels(after.session.state).inc()
     log.info("session.stopped", session_ref=session_ref(caller.session.id), reason=reason)
     return _closing(after.session)
 

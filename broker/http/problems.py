@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import msgspec
 from litestar import Response
 from litestar.exceptions import HTTPException, ValidationException
+from msgspec.structs import replace
 
 from broker.errors import CATALOGUE, Problem
 from broker.http.requests import AnyRequest
@@ -18,11 +20,21 @@ from sessions.vault import VaultError
 
 TYPE_PREFIX = "urn:ophaalbrug:problem:"
 MEDIA_TYPE = "application/problem+json"
+_OAUTH_ERRORS = {
+    "invalid-request": "invalid_request",
+    "too-large": "invalid_request",
+    "unsupported-media-type": "invalid_request",
+    "invalid-client": "invalid_client",
+    "unsupported-grant-type": "unsupported_grant_type",
+}
 _BY_STATUS = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 415: "unsupported-media-type"}
 
 
 class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A problem as RFC 9457 has it, with the sentence for a citizen in both languages and every invalid field."""
+    """A problem as RFC 9457 has it, with the sentence for a citizen in both languages and every invalid field.
+
+    `error` is the token endpoint's, which OAuth clients read (RFC 6749 section 5.2).
+    """
 
     type: str
     title: str
@@ -32,6 +44,7 @@ class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     detail_nl: str = msgspec.field(name="detailNl", default="")
     errors: tuple[str, ...] = ()
     tries_left: int | None = msgspec.field(name="triesLeft", default=None)
+    error: Literal["invalid_request", "invalid_client", "unsupported_grant_type"] | None = None
 
 
 def answer(
@@ -104,6 +117,17 @@ def on_anything(_: AnyRequest, error: Exception) -> Response[ProblemDetails]:
     return answer("internal")
 
 
+def _for_oauth(handler: Callable[[AnyRequest, Any], Response[ProblemDetails]]) -> Any:
+    """The same answer, with RFC 6749's code beside ours where it has one."""
+
+    def answered(request: AnyRequest, error: Exception) -> Response[ProblemDetails]:
+        made = handler(request, error)
+        made.content = replace(made.content, error=_OAUTH_ERRORS.get(made.content.code))
+        return made
+
+    return answered
+
+
 HANDLERS: Any = {
     Problem: on_problem,
     Refused: on_refused,
@@ -113,3 +137,4 @@ HANDLERS: Any = {
     HTTPException: on_http,
     Exception: on_anything,
 }
+OAUTH_HANDLERS: Any = {kind: _for_oauth(handler) for kind, handler in HANDLERS.items()}

@@ -11,26 +11,26 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from broker import oauth
-from broker.clock import utc
+from broker.clock import iso, utc
 from broker.creation import IdempotencyKey, SessionRequest, create, journey_url
 from broker.delivery import acknowledge
 from broker.errors import Problem
+from broker.http import problems
 from broker.http.requests import AnyRequest, bearer, body_of, parts_of
+from broker.http.stopping import stopped
 from broker.parts import Parts
 from broker.providers import Provider
-from broker.purge import new_event_id
 from broker.views import ProviderView, for_provider
 from schemas.base import Inbound, View
 from schemas.payload import json_schema
-from sessions.change import Change
-from sessions.ending import end
 from sessions.errors import Refused
-from sessions.lifecycle import Event
-from sessions.model import HouseholdPolicy, Session, State, Text
+from sessions.lifecycle import DAY
+from sessions.model import HouseholdPolicy, State, Text
 from sessions.store.sessions import Opened
 
 PAGE_SIZE = 50
 GRANT = "client_credentials"
+SECURITY_TXT_SECONDS = 364 * DAY  # RFC 9116, 2.5.5: less than a year
 
 
 class Created(View, frozen=True, kw_only=True):
@@ -165,14 +165,7 @@ async def cancel_session(
 ) -> ProviderView:
     """Stop a session and purge it. Doing it twice changes nothing."""
     parts = parts_of(request)
-    opened = await _own(parts, caller, session_id)
-
-    def decide(session: Session, now: float) -> Change | None:
-        if session.ended:
-            return None
-        return end(session, Event.STOP, "provider", parts.sign_purge, new_event_id(), now)
-
-    return for_provider(await parts.sessions.move(session_id, decide, parts.clock(), opened))
+    return for_provider(await stopped(parts, await _own(parts, caller, session_id), "provider"))
 
 
 @get("/sessions/{session_id:str}/payload", media_type="application/jose")
@@ -219,13 +212,16 @@ def payload_schema() -> dict[str, Any]:
     return json_schema()
 
 
-@post("/oauth/token", status_code=200, include_in_schema=False)
+@post("/oauth/token", status_code=200, include_in_schema=False, exception_handlers=problems.OAUTH_HANDLERS)
 async def token(request: AnyRequest) -> Token:
     """Exchange a client assertion for an access token of 300 seconds."""
     form = await request.form()
-    assertion = form.get("client_assertion")
-    right = form.get("grant_type") == GRANT and form.get("client_assertion_type") == oauth.ASSERTION_TYPE
-    if not right or not isinstance(assertion, str):
+    grant_type, assertion = form.get("grant_type"), form.get("client_assertion")
+    if not grant_type:
+        raise Problem("invalid-request", errors=("grant_type: is required",))
+    if grant_type != GRANT:
+        raise Problem("unsupported-grant-type")
+    if form.get("client_assertion_type") != oauth.ASSERTION_TYPE or not isinstance(assertion, str):
         raise Problem("invalid-client")
     return Token(access_token=await oauth.grant(parts_of(request), assertion))
 
@@ -251,6 +247,20 @@ def jwks(request: AnyRequest) -> dict[str, Any]:
     return parts_of(request).keys.jwks()
 
 
+@get("/.well-known/security.txt", include_in_schema=False, sync_to_thread=False)
+def security_txt(request: AnyRequest) -> Response[str]:
+    """Whom to tell about a weakness (RFC 9116); each answer is good for just under a year, so none is forgotten."""
+    parts = parts_of(request)
+    settings = parts.settings
+    lines = (
+        f"Contact: mailto:{settings.contact_email}",
+        f"Contact: {settings.contact_url}",
+        f"Expires: {iso(parts.clock() + SECURITY_TXT_SECONDS)}",
+        "Preferred-Languages: nl, en",
+    )
+    return Response("\n".join(lines) + "\n", media_type="text/plain")
+
+
 HANDLERS: Any = [
     create_session,
     list_sessions,
@@ -266,4 +276,4 @@ HANDLERS: Any = [
 def routers() -> list[Any]:
     """The provider's surface."""
     api = Router("/v1", route_handlers=[*HANDLERS, payload_schema], dependencies={"caller": Provide(caller_of)})
-    return [api, token, metadata, jwks]
+    return [api, token, metadata, jwks, security_txt]

@@ -22,6 +22,7 @@ HOOK = "https://gemeente.example/haak"
 SAFE = {
     "OPHAALBRUG_MODE": "production",
     "OPHAALBRUG_BASE_URL": "https://brug.example",
+    "OPHAALBRUG_KEYS_FILE": "keys.json",
     "OPHAALBRUG_SECRET": "s" * MIN_SECRET_BYTES,
 }
 
@@ -188,11 +189,19 @@ def test_keys_of_our_own_making_are_for_the_owner_only(run: Run, tmp_path: Path)
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
+def test_production_adds_no_provider_on_http(run: Run, office: BackOffice, tmp_path: Path) -> None:
+    """Its webhook would be refused at every delivery; in development it may be on this machine."""
+    file = written(tmp_path, office, "http://127.0.0.1:8090/haak")
+    refused(run("provider", "add", file, **SAFE), "https")
+    assert run("provider", "add", file).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "word"),
     [
         ("BASE_URL", "http://brug.example", "https"),
-        ("SECRET", "", "secret"),
+        ("BASE_URL", "https://brug.example/", "slash"),
+        ("KEYS_FILE", "", "keys_file"),
         ("SECRET", "short", "secret"),
         ("SANDBOX", "true", "sandbox"),
         ("CLOCK_OFFSET_FILE", "offset", "clock_offset_file"),

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from types import SimpleNamespace
+from typing import TypeVar
+
+import aiohttp
+
 import qr.tokens
+from broker import dpop
 from sandbox.browser import Browser
-from sandbox.phone import Phone
+from sandbox.phone import BASE, Phone
 from sessions.lifecycle import DAY
 from tests.house import House
-from tests.integration.journey.steps import refused, session_when
+from tests.integration.journey.steps import SECONDS, refused, session_when
+
+_View = TypeVar("_View")
 
 
 def _another(code: str) -> str:
@@ -142,6 +153,21 @@ async def test_three_wrong_codes_end_the_pairing(house: House) -> None:
     assert (await browser.type_code(fresh.pairing_code)).status == "collecting"
 
 
+async def test_a_slip_of_the_finger_costs_no_try(house: House) -> None:
+    """What is no code is refused before it is compared, however often; spaces and dashes in a code are not wrong."""
+    _, browser = await house.opened()
+    _, paired = await house.scanned(browser)
+    code = paired.pairing_code
+    for slip in ("", code[:3], f"{code}0", f"{code[:3]}o", "١٢٣٤", "    "):
+        with refused("invalid-request") as caught:
+            await browser.type_code(slip)
+        assert caught.value.errors == ("code: must be four digits",)
+    with refused("wrong-code") as caught:
+        await browser.type_code(_another(code))
+    assert caught.value.tries_left == 2
+    assert (await browser.type_code(f" {code[:2]}-{code[2:]} ")).status == "collecting"
+
+
 async def test_a_pairing_code_is_good_for_two_minutes(house: House) -> None:
     """After two minutes the waiting phone is sent away by time itself, and the right code comes too late."""
     created, browser = await house.opened()
@@ -193,6 +219,47 @@ async def test_a_second_browser_takes_over(house: House) -> None:
     assert (await second.type_code(paired.pairing_code)).status == "collecting"
 
 
+async def test_a_stream_ends_for_whoever_is_out(house: House) -> None:
+    """A browser that was taken over and a phone that was sent away see nothing more; the next call says why."""
+    created, first = await house.opened()
+    async with aclosing(first.events()) as events:
+        assert (await anext(events)).status == "opened"
+        second = Browser(created.journey_url, house.http)
+        await second.start()
+        assert await _rest(events) == []
+    with refused("taken-over"):
+        await first.status()
+    phone, paired = await house.scanned(second)
+    async with aclosing(phone.events()) as events:
+        assert (await anext(events)).status == "pairing"
+        await phone.decline()
+        assert await _rest(events) == []
+    phone, paired = await house.scanned(second)
+    async with aclosing(phone.events()) as events:
+        assert (await anext(events)).linked is False
+        await second.type_code(paired.pairing_code)
+        assert (await anext(events)).linked is True
+        await second.restart()
+        assert await _rest(events) == []
+    with refused("wrong-secret"):
+        await phone.session()
+
+
+async def _rest(events: AsyncGenerator[_View]) -> list[_View]:
+    """What a stream still says until it ends by itself. Raises TimeoutError."""
+    async with asyncio.timeout(SECONDS):
+        return [view async for view in events]
+
+
+async def test_a_stream_shows_the_end_to_those_who_took_part(house: House) -> None:
+    """Browser and phone still hold their closing secrets: the last view they see is the end."""
+    _, browser, phone = await house.linked()
+    async with aclosing(browser.events()) as pc, aclosing(phone.events()) as handset:
+        assert ((await anext(pc)).status, (await anext(handset)).status) == ("collecting", "collecting")
+        await phone.stop()
+        assert ((await anext(pc)).status, (await anext(handset)).status) == ("cancelled", "cancelled")
+
+
 async def test_nobody_takes_over_while_a_phone_is_linked(house: House) -> None:
     """From the scan on, the link starts nothing: whoever finds it cannot push the citizen out."""
     created, browser = await house.opened()
@@ -213,6 +280,28 @@ async def test_looking_at_the_link_uses_nothing_up(house: House) -> None:
     with refused("unknown-session"):
         await Browser(created.journey_url[:-1] + "!", house.http).open()
     assert (await browser.start()).status == "opened"
+
+
+async def test_a_phone_is_asked_for_a_nonce_once(house: House) -> None:
+    """Every answer to a phone, a refusal too, carries the nonce for its next proof (RFC 9449 section 8.2)."""
+    came: list[int] = []
+    trace = aiohttp.TraceConfig()
+
+    async def ended(_: aiohttp.ClientSession, __: SimpleNamespace, done: aiohttp.TraceRequestEndParams) -> None:
+        if done.url.path.startswith(BASE):
+            came.append(done.response.status)
+            assert done.response.headers["DPoP-Nonce"] == dpop.nonce(house.parts.keys.ring, house.now())
+
+    trace.on_request_end.append(ended)
+    trace.freeze()
+    house.http.trace_configs.append(trace)
+    _, _, phone = await house.linked()
+    for _ in range(4):
+        await house.pass_time(250)
+        await phone.session()
+    with refused("wrong-state"):
+        await phone.withdraw()
+    assert came == [401, 201, 200, 200, 200, 200, 409]
 
 
 async def test_no_secret_works_in_place_of_another(house: House) -> None:

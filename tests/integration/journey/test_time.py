@@ -90,6 +90,29 @@ async def test_stop_at_any_moment_destroys_everything(
     assert not [event for event in house.office.received if event.kind == "data" and event.accepted]
 
 
+@pytest.mark.parametrize("who", ["pc", "phone", "provider"])
+async def test_a_stop_is_counted_once(house: House, who: Who) -> None:
+    """The numbers count the sessions that were stopped, not how often somebody asked for it."""
+    created, browser, phone = await _brought_to(house, State.COLLECTING)
+    before = await _cancelled(house)
+    if who == "phone":
+        await phone.stop()
+        with refused("session-ended"):
+            await phone.stop()
+    for _ in range(2):
+        await (house.office.cancel(created.id) if who == "provider" else browser.stop())
+    assert await _cancelled(house) == before + 1
+
+
+async def _cancelled(house: House) -> float:
+    """How many sessions this process says it saw cancelled."""
+    async with house.http.get(f"{house.url}/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    return sum(
+        float(line.split()[1]) for line in lines if line.startswith('ophaalbrug_sessions_total{state="cancelled"}')
+    )
+
+
 async def test_delivered_means_empty_too(house: House, single_store: Store) -> None:
     """After the acknowledgement only the tombstone is left, with the counts of what was destroyed."""
     created, _, phone = await house.collected()

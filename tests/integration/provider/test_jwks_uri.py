@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -33,11 +34,14 @@ class Publisher:
         self.status = 200
         self.asked = 0
         self.client = ""
+        self.body: bytes | None = None
 
     async def answer(self, request: web.Request) -> web.Response:
-        """The document, for whatever is asked."""
+        """The document (or `body`), for whatever is asked."""
         del request
         self.asked += 1
+        if self.body is not None:
+            return web.Response(body=self.body, status=self.status)
         return web.json_response({"keys": self.keys}, status=self.status)
 
 
@@ -89,6 +93,17 @@ async def test_an_unknown_kid_asks_again_but_not_at_every_request(house: House, 
     assert (await entered(house, publisher, SECOND)).status == 200
     assert publisher.asked == 2
     problem(await entered(house, publisher, FIRST), "invalid-client")
+
+
+async def test_a_crowd_is_one_fetch(house: House, publisher: Publisher) -> None:
+    """Anyone can send an assertion that names an unknown key, and many at once: the provider is asked once."""
+    answers = await asyncio.gather(*(entered(house, publisher, new("P-256")) for _ in range(40)))
+    assert {answer.status for answer in answers} == {401}
+    assert publisher.asked == 1
+    await house.pass_time(CACHE_SECONDS + 1)
+    answers = await asyncio.gather(*(entered(house, publisher, FIRST) for _ in range(40)))
+    assert {answer.status for answer in answers} == {200}
+    assert publisher.asked == 2
 
 
 async def test_known_keys_stay_while_the_provider_is_down(house: House, publisher: Publisher) -> None:
@@ -151,9 +166,27 @@ async def test_a_document_that_cannot_be_used_gives_no_access(
 
 
 @pytest.mark.parametrize(
+    "body",
+    [b"", b"\x00", b'{"keys":[{"kty":"\xff"}]}', b'{"keys":[{"x":' + b"[" * 30_000 + b"]" * 30_000 + b"}]}"],
+    ids=["nothing", "zero", "no-utf-8", "nested-without-end"],
+)
+async def test_a_document_that_cannot_be_read_gives_no_access(house: House, publisher: Publisher, body: bytes) -> None:
+    """Whatever stands there: it is no failure of ours."""
+    publisher.body = body
+    problem(await entered(house, publisher, FIRST), "invalid-client")
+
+
+async def test_a_key_as_webcrypto_exports_it_is_one_to_seal_to(house: House, publisher: Publisher) -> None:
+    """It says that the public half may do nothing (`key_ops`), which is true of deriving there and not of sealing."""
+    publisher.keys = [*public(FIRST), {**public(SEALING)[0], "key_ops": [], "ext": True}]
+    assert (await created(house, await entered(house, publisher, FIRST))).status == 201
+
+
+@pytest.mark.parametrize(
     "sealing",
     [
         pytest.param(None, id="none"),
+        pytest.param({"kty": "OKP", "crv": "X25519", "x": "A" * 43, "use": "enc"}, id="point-of-low-order"),
         pytest.param({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "use": "enc"}, id="no-point"),
         pytest.param({"kty": "EC", "crv": "P-256", "use": "enc"}, id="nothing-in-it"),
         pytest.param(public(new("P-384", use="enc"))[0], id="other-curve"),

@@ -13,6 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from broker.http import openapi
 from broker.http.openapi import phone_document, provider_document
 from broker.settings import Settings
 from sandbox.backoffice import BackOffice
@@ -50,6 +51,20 @@ async def test_the_documents_are_public_and_valid(house: House, path: str) -> No
     assert document["openapi"].startswith("3.1")
     OpenAPIV31SpecValidator(document).validate()
     assert document["servers"] == [{"url": house.url + path.removesuffix("/openapi.json")}]
+
+
+@pytest.mark.parametrize("surface", ["provider", "phone"])
+async def test_a_document_is_made_once(house: House, monkeypatch: pytest.MonkeyPatch, surface: str) -> None:
+    """Anybody may ask for it, as often as they like: only the first time costs work."""
+    path = "/v1/openapi.json" if surface == "provider" else "/phone/v1/openapi.json"
+    first = await ask(house, "GET", path)
+
+    def again(_: Settings) -> Document:
+        raise AssertionError("made twice")
+
+    monkeypatch.setattr(openapi, f"{surface}_document", again)
+    second = await ask(house, "GET", path)
+    assert (second.status, second.body) == (200, first.body)
 
 
 @every_document

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from broker import serving
 from broker.http.app import create
-from broker.settings import Settings
+from broker.settings import Settings, SettingsError
 from sandbox.backoffice import BackOffice
-from tests.house import House
+from sandbox.stage import free_port
+from tests.house import House, standing
 from tests.integration.provider.asking import ask, consented, problem
 from tests.stores import Store
 
@@ -83,6 +87,42 @@ async def test_numbers_say_nothing_of_anybody(house: House, other: BackOffice) -
         assert name in text
     assert 'surface="provider"' in text
     assert not any(secret in text for secret in (session_id, "zaak-geheim", other.id))
+
+
+async def test_operations_may_have_a_port_of_their_own(tmp_path: Path, single_store: Store) -> None:
+    """Then nobody else sees them: the main port has none of them, theirs has nothing else."""
+    port = free_port()
+    settings = {"OPHAALBRUG_OPERATIONS_PORT": str(port)}
+    async with standing(tmp_path, single_store.url, settings=settings) as house:
+        own = f"http://127.0.0.1:{port}"
+        for path in ("/healthz", "/readyz", "/metrics"):
+            problem(await ask(house, "GET", path), "not-found")
+            async with house.http.get(own + path) as answer:
+                assert (answer.status, answer.headers["X-Content-Type-Options"]) == (200, "nosniff")
+        for path in ("/v1/openapi.json", "/.well-known/jwks.json", "/j/session", "/readyz/"):
+            async with house.http.get(own + path) as answer:
+                assert (answer.status, (await answer.json())["code"]) == (404, "not-found")
+    with pytest.raises(OSError, match=r"onnect"):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_several_processes_cannot_share_that_port(tmp_path: Path) -> None:
+    """It is said at the start, and not found out when the second process fails."""
+    with pytest.raises(SettingsError, match="operations_port needs workers = 1"):
+        serving.serve(Settings(data_dir=tmp_path, operations_port=free_port(), workers=2))
+
+
+async def test_whom_to_tell_about_a_weakness(house: House) -> None:
+    """RFC 9116: plain text in UTF-8, with contacts, and an end that is less than a year away (2.5.5)."""
+    answer = await ask(house, "GET", "/.well-known/security.txt")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/plain; charset=utf-8")
+    fields = [line.split(": ", 1) for line in answer.body.decode().splitlines()]
+    contacts = [value for name, value in fields if name == "Contact"]
+    assert contacts == [f"mailto:{house.settings.contact_email}", house.settings.contact_url]
+    assert all(contact.startswith(("mailto:", "https://")) for contact in contacts)
+    (expires,) = [datetime.fromisoformat(value) for name, value in fields if name == "Expires"]
+    assert 360 < (expires.timestamp() - house.now()) / 86400 < 365
+    assert ["Preferred-Languages", "nl, en"] in fields
 
 
 async def test_over_https_browsers_are_told_to_stay_there(tmp_path: Path, single_store: Store) -> None:

@@ -62,6 +62,13 @@ def test_production_does_not_make_the_file_it_was_told_of(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+def test_production_makes_no_keys_beside_a_secret(tmp_path: Path) -> None:
+    """Two machines with the same secret would sign with different keys, and providers know one of them."""
+    with pytest.raises(SettingsError, match="does not exist"):
+        load(Settings(mode="production", secret="s" * 32, data_dir=tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

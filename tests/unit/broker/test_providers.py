@@ -14,6 +14,7 @@ from broker.providers import (
     Provider,
     ProviderError,
     Webhook,
+    can_seal,
     checked,
     import_key,
     new_webhook_secret,
@@ -30,6 +31,7 @@ def public(**kind: Any) -> dict[str, Any]:
 SIGNING = public(kty="EC", crv="P-256", use="sig")
 P256, X25519 = public(kty="EC", crv="P-256", use="enc"), public(kty="OKP", crv="X25519", use="enc")
 RSA, SHORT_RSA = public(kty="RSA", size=3072, use="enc"), public(kty="RSA", size=2048, use="enc")
+ZERO = {"kty": "OKP", "crv": "X25519", "x": "A" * 43, "use": "enc"}
 NAME = Text(nl="Gemeente", en="City")
 PROFILE = Profile(id="bijstand", purpose=NAME, required=("uwv",), optional=("rdw",), fields=("person.name",))
 PROVIDER = Provider(id="gemeente", name=NAME, keys=(SIGNING, P256), profile=(PROFILE,))
@@ -91,6 +93,43 @@ def test_a_sound_provider_is_accepted_as_it_is() -> None:
     assert checked(hook) == hook
 
 
+@pytest.mark.parametrize("wrong", [{"webhook": Webhook(url="http://x.example/")}, {"jwks_uri": "http://x.example/"}])
+def test_only_https_in_production(wrong: dict[str, Any]) -> None:
+    """Elsewhere http is let through for this machine, and the guarded door refuses it for any other."""
+    provider = replace(PROVIDER, **wrong)
+    checked(provider)
+    with pytest.raises(ProviderError, match="must be https"):
+        checked(provider, https_only=True)
+    checked(replace(PROVIDER, webhook=Webhook(url="https://x.example/")), https_only=True)
+
+
+@pytest.mark.parametrize("key", [P256, X25519], ids=["P-256", "X25519"])
+@pytest.mark.parametrize("said", [{"key_ops": [], "ext": True}, {"key_ops": ["deriveBits"]}, {"key_ops": "x"}], ids=str)
+def test_a_public_key_as_webcrypto_exports_it(key: dict[str, Any], said: dict[str, Any]) -> None:
+    """`key_ops` is about the private half there: `use` says what a key is for, and it seals."""
+    provider = checked(replace(PROVIDER, keys=(SIGNING, {**key, **said})))
+    jwk = sealing_jwk(provider.keys, "default")
+    assert jwk is not None
+    assert can_seal(jwk, "default")
+    assert not {"key_ops", "ext"} & set(import_key(jwk).as_dict(private=False))
+
+
+def test_an_rsa_key_for_wrapping_seals() -> None:
+    """Encrypting a content key is what WebCrypto calls wrapKey."""
+    jwk = {**RSA, "key_ops": ["wrapKey"], "ext": True}
+    nlgov = replace(PROFILE, sealing="nlgov")
+    assert checked(replace(PROVIDER, keys=(SIGNING, jwk), profile=(nlgov,))).keys == (SIGNING, jwk)
+    assert can_seal(jwk, "nlgov")
+
+
+def test_whether_a_key_seals_is_tried() -> None:
+    """A point of low order has the form of a key, and gives no shared secret (RFC 7748, 6.1)."""
+    assert import_key(ZERO).kid
+    assert not can_seal(ZERO, "default")
+    assert not can_seal({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "use": "enc"}, "default")
+    assert not can_seal(P256, "nlgov")
+
+
 PRIVATE = JWK.generate(kty="EC", crv="P-256", use="enc").export(as_dict=True)
 
 
@@ -112,8 +151,18 @@ PRIVATE = JWK.generate(kty="EC", crv="P-256", use="enc").export(as_dict=True)
         ({"keys": (P256, {})}, "not a usable JWK"),
         ({"keys": (SIGNING,)}, "no key to seal to"),
         ({"profile": (replace(PROFILE, sealing="nlgov"),)}, "no key to seal to"),
+        ({"keys": (SIGNING, P256, ZERO)}, "cannot be sealed to"),
+        ({"keys": (SIGNING, ZERO)}, "cannot be sealed to"),
         ({"webhook": Webhook(url="ftp://x.example")}, "https"),
         ({"webhook": Webhook(url="x.example")}, "https"),
+        ({"webhook": Webhook(url="https://")}, "with a host"),
+        ({"webhook": Webhook(url="https:///pad")}, "with a host"),
+        ({"webhook": Webhook(url="https://geheim@x.example")}, "webhook's url"),
+        ({"webhook": Webhook(url="https://x..example")}, "webhook's url"),
+        ({"webhook": Webhook(url=f"https://{'x' * 64}.example")}, "webhook's url"),
+        ({"jwks_uri": "https://"}, "jwks_uri"),
+        ({"jwks_uri": "sleutels"}, "jwks_uri"),
+        ({"jwks_uri": "https://x..example/jwks"}, "jwks_uri"),
         ({"webhook": Webhook(url="https://x.example", secret="geheim")}, "whsec_"),
         ({"webhook": Webhook(url="https://x.example", secret="whsec_geheim!")}, "whsec_"),
         ({"webhook": Webhook(url="https://x.example", secret="whsec_" + "A" * 28)}, "whsec_"),

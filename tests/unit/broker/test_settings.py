@@ -8,8 +8,14 @@ from typing import Any
 import pytest
 
 from broker.settings import Settings, SettingsError, check, documented, load
+from sessions.secrets import new_session_id
 
-SAFE: dict[str, Any] = {"mode": "production", "base_url": "https://broker.example", "secret": "s" * 32}
+SAFE: dict[str, Any] = {
+    "mode": "production",
+    "base_url": "https://broker.example",
+    "keys_file": "/run/keys.json",
+    "secret": "s" * 32,
+}
 
 
 @pytest.fixture
@@ -71,6 +77,8 @@ def test_tables_can_stand_in_file_or_environment(file: Path) -> None:
         ("port = \n", {}),
         ("session_hours = 0\n", {}),
         ("session_hours = 2017\n", {}),
+        ("partitions = -1\n", {}),
+        ("partitions = 257\n", {}),
         ("mode = 'test'\n", {}),
         ("", {"OPHAALBRUG_PROT": "9000"}),
         ("", {"OPHAALBRUG_PORT": "many"}),
@@ -100,18 +108,18 @@ def test_a_refusal_does_not_repeat_a_secret(file: Path) -> None:
 
 
 def test_a_safe_production_starts() -> None:
-    """With a secret of 32 bytes, or with a keys file, behind https."""
+    """With a keys file, whose secret another of 32 bytes may replace, behind https."""
     check(Settings(**SAFE))
-    check(Settings(**{**SAFE, "secret": "", "keys_file": "/run/keys.json"}))
+    check(Settings(**SAFE | {"secret": ""}))
 
 
 @pytest.mark.parametrize(
     ("unsafe", "reason"),
     [
         ({"base_url": "http://broker.example"}, "base_url"),
-        ({"secret": ""}, "secret"),
-        ({"secret": "s" * 31}, "secret"),
-        ({"secret": "s" * 31, "keys_file": "/run/keys.json"}, "secret"),
+        ({"keys_file": ""}, "keys_file"),
+        ({"keys_file": "", "secret": ""}, "keys_file"),
+        ({"secret": "s" * 31}, "secret must"),
         ({"sandbox": True}, "sandbox"),
         ({"clock_offset_file": "offset"}, "clock_offset_file"),
         ({"delivery_schedule_seconds": (1.0,)}, "delivery_schedule_seconds"),
@@ -130,6 +138,41 @@ def test_production_names_every_reason_at_once() -> None:
     with pytest.raises(SettingsError) as error:
         check(Settings(mode="production", sandbox=True, clock_offset_file="x"))
     assert str(error.value).count(";") == 3
+
+
+@pytest.mark.parametrize("mode", ["development", "production"])
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "https://broker.example/",
+        "https://broker.example/pad",
+        "https://broker.example?",
+        "https://broker.example?x=1",
+        "https://broker.example#x",
+        "https://u@broker.example",
+        "https://broker..example",
+        "https://",
+        "broker.example",
+        "",
+    ],
+)
+def test_the_base_address_is_an_origin(base_url: str, mode: str) -> None:
+    """Links are made by adding to it, so that nothing may stand behind host and port."""
+    with pytest.raises(SettingsError, match="base_url must be scheme, host and port only"):
+        check(Settings(**SAFE | {"base_url": base_url, "mode": mode}))
+
+
+@pytest.mark.parametrize("base_url", ["https://broker.example", "https://broker.example:8443", "https://[2a00::1]:443"])
+def test_an_origin_is_a_base_address(base_url: str) -> None:
+    """By name or by number, with or without a port."""
+    check(Settings(**SAFE | {"base_url": base_url}))
+
+
+def test_a_store_has_at_most_256_partitions(file: Path) -> None:
+    """Two hexadecimal digits name one, at the beginning of a session's id."""
+    file.write_text("partitions = 256\n")
+    assert load({}, file).partitions == 256
+    assert new_session_id(255)[:2] == "ff"
 
 
 def test_a_secret_is_measured_in_bytes() -> None:

@@ -5,6 +5,7 @@ The provider signs with PyJWT and encrypts with jwcrypto: two implementations mu
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import secrets
@@ -82,9 +83,12 @@ class Provider:
         self.seal: Callable[[str], str] = self.sealed
         self.info_type = "application/jwt"
         self.status: dict[str, int] = {}
+        self.hangs = ""
 
     async def __call__(self, request: web.BaseRequest) -> web.Response:
         self.asked.append(request.path)
+        if request.path == self.hangs:
+            await asyncio.Event().wait()
         if request.path in self.status:
             return web.Response(status=self.status[request.path], text=f"storing {BSN}")
         if request.path == "/token":
@@ -520,6 +524,24 @@ async def test_documents_are_kept_and_keys_renewed(tmp_path: Path) -> None:
         later = NOW + timedelta(seconds=61)
         assert (await finished(digid, start, provider.authorized(start.url), now=later)).bsn == BSN
         assert provider.asked.count("/jwks") == 2
+
+
+async def test_a_bridge_that_hangs_is_waited_for_once(tmp_path: Path) -> None:
+    """Logins that need the same document wait for one request and end with it; they do not wait in a row."""
+    provider = Provider()
+    async with meeting(tmp_path, provider, timeout_seconds=1.0) as digid:
+        provider.hangs = "/.well-known/openid-configuration"
+        begun = await asyncio.gather(*(started(digid) for _ in range(10)), return_exceptions=True)
+        assert [str(outcome) for outcome in begun] == ["unreachable"] * 10
+        assert provider.asked == ["/.well-known/openid-configuration"]
+        provider.hangs = "/jwks"
+        start = await started(digid)
+        codes = [provider.authorized(start.url) for _ in range(10)]
+        ended = await asyncio.gather(*(finished(digid, start, code) for code in codes), return_exceptions=True)
+        assert [str(outcome) for outcome in ended] == ["unreachable"] * 10
+        assert provider.asked.count("/jwks") == 1
+        provider.hangs = ""
+        assert (await finished(digid, start, provider.authorized(start.url))).bsn == BSN
 
 
 def test_callback_errors() -> None:

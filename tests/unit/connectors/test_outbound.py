@@ -19,7 +19,15 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from connectors.outbound import BREAKER_FAILURES, ClientCertificate, Door, OutboundError, host_port, is_public
+from connectors.outbound import (
+    BREAKER_FAILURES,
+    HOST_REQUESTS,
+    ClientCertificate,
+    Door,
+    OutboundError,
+    host_port,
+    is_public,
+)
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -75,10 +83,24 @@ async def test_configured_refuses_every_other_pair() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://u:p@HOST/", "http://u@HOST/", "ftp://HOST/", "//HOST/", "HOST", "http://[x/", "", "file:///etc"]
+    "url",
+    [
+        "http://u:p@HOST/",
+        "http://u@HOST/",
+        "http://:p@HOST/",
+        "ftp://HOST/",
+        "//HOST/",
+        "HOST",
+        "http://[x/",
+        "https://a..b/",
+        f"https://{'a' * 64}.example/",
+        "https://",
+        "",
+        "file:///etc",
+    ],
 )
 async def test_urls_that_are_no_plain_address(url: str) -> None:
-    """User information, another scheme and what is no URL are refused by either policy."""
+    """User information, another scheme, a host that is no name and what is no URL are refused by either policy."""
     async with served(greet) as pair:
         for door in (Door.configured(frozenset({pair})), Door.given(allow_loopback=True)):
             async with opened(door):
@@ -305,6 +327,50 @@ async def test_breaker_counts_no_answers_and_no_other_host() -> None:
             assert (await door.request("GET", f"http://{pair}/200")).status == 200
 
 
+class Hanging:
+    """A host that takes requests and answers none before it is told to."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.full = asyncio.Event()
+        self.free = asyncio.Event()
+
+    async def __call__(self, request: web.BaseRequest) -> web.Response:
+        self.taken += 1
+        if self.taken == HOST_REQUESTS:
+            self.full.set()
+        await self.free.wait()
+        return web.Response(text=request.method)
+
+
+async def test_a_host_that_hangs_keeps_no_other_waiting() -> None:
+    """However many requests wait for one host, it is asked a few at a time and another host at once."""
+    hanging = Hanging()
+    async with served(hanging) as slow, served(greet) as quick, opened(Door.given(allow_loopback=True)) as door:
+        waiting = [asyncio.create_task(door.request("GET", f"http://{slow}/")) for _ in range(150)]
+        await hanging.full.wait()
+        for _ in range(3):
+            assert (await door.request("GET", f"http://{quick}/", timeout_seconds=1.0)).status == 200
+        assert hanging.taken == HOST_REQUESTS
+        hanging.free.set()
+        assert [answer.status for answer in await asyncio.gather(*waiting)] == [200] * 150
+
+
+async def test_waiting_for_a_turn_is_no_failure_of_the_host() -> None:
+    """A deadline that passes in the queue says nothing of a host that was not asked: its breaker stays closed."""
+    hanging = Hanging()
+    async with served(hanging) as pair, opened(Door.given(allow_loopback=True)) as door:
+        url = f"http://{pair}/"
+        under_way = [asyncio.create_task(door.request("GET", url)) for _ in range(HOST_REQUESTS)]
+        await hanging.full.wait()
+        for _ in range(BREAKER_FAILURES + 1):
+            assert await kind_of(door, url, timeout_seconds=0.01) == "timeout"
+        assert (hanging.taken, await kind_of(door, url, timeout_seconds=0.01)) == (HOST_REQUESTS, "timeout")
+        hanging.free.set()
+        await asyncio.gather(*under_way)
+        assert (await door.request("GET", url)).status == 200
+
+
 class Authority:
     """A small certificate authority of the test's own."""
 
@@ -374,5 +440,6 @@ def test_host_port_is_one_spelling() -> None:
     """One spelling for one pair: lower case, the scheme's port filled in, IPv6 in brackets."""
     assert host_port("https://Bron.Example/pad?x=1") == "bron.example:443"
     assert host_port("http://[::1]:8080/") == "[::1]:8080"
-    with pytest.raises(ValueError, match="not an absolute"):
-        host_port("bron.example:443")
+    for url in ("bron.example:443", "https://u@bron.example/", "https://bron..example/", "https://"):
+        with pytest.raises(ValueError, match="not an absolute"):
+            host_port(url)
