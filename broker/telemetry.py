@@ -11,6 +11,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any, Literal
 
+import msgspec
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -66,9 +67,17 @@ def keep_allowed(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
     return event
 
 
+def _as_json(event: object, **_: object) -> bytes:
+    return msgspec.json.encode(event)
+
+
 def set_up(level: Literal["debug", "info", "warning"], form: Literal["json", "console"]) -> None:
     """Configure structlog for this process; logs go to standard error."""
-    renderer = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer()
+    json_lines = structlog.processors.JSONRenderer(serializer=_as_json)
+    renderer = json_lines if form == "json" else structlog.dev.ConsoleRenderer()
+    lines = (
+        structlog.BytesLoggerFactory(sys.stderr.buffer) if form == "json" else structlog.WriteLoggerFactory(sys.stderr)
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -78,7 +87,7 @@ def set_up(level: Literal["debug", "info", "warning"], form: Literal["json", "co
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=lines,
         cache_logger_on_first_use=False,
     )
 

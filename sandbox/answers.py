@@ -86,6 +86,13 @@ async def first(streams: Callable[[], AsyncGenerator[_T]], holds: Callable[[_T],
     async with asyncio.timeout(seconds):
         while True:
             async with aclosing(streams()) as events:
-                async for event in events:
-                    if holds(event):
-                        return event
+                found = await _holding(events, holds)
+            if found is not None:
+                return found
+
+
+async def _holding(events: AsyncGenerator[_T], holds: Callable[[_T], bool]) -> _T | None:
+    async for event in events:
+        if holds(event):
+            return event
+    return None

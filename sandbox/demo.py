@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import signal
 import tempfile
 import time
 from collections.abc import Mapping
@@ -72,11 +73,12 @@ def play(*, once: bool, household: str) -> int:
         return 2
     try:
         return asyncio.run(_play(once=once, household=household))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return 130
 
 
 async def _play(*, once: bool, household: str) -> int:
+    _stop_in_order()
     planted = "Canarie" + secrets.token_hex(8)
     with tempfile.TemporaryDirectory(prefix="ophaalbrug-") as folder:
         ports = (0, 0, 0) if once else PORTS
@@ -94,11 +96,19 @@ async def _play(*, once: bool, household: str) -> int:
             await stack.__aexit__(None, None, None)
 
 
+def _stop_in_order() -> None:
+    """Told to end, or its terminal closed, the demo takes its processes along."""
+    playing = asyncio.current_task()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, playing.cancel if playing else lambda: None)
+
+
 def _introduce(stage: Stage) -> None:
     say.rule("[bold]Ophaalbrug: one household's journey")
     say.print(
-        "A municipality asks for a household's figures. Two people fetch them from four pretend sources,\n"
-        "look at them, consent, and send them once. Everything here is made up: no real person, no real service.\n"
+        "A municipality asks for a household's figures. Two people fetch them from\n"
+        "four pretend sources, look at them, consent, and send them once.\n"
+        "Everything here is made up: no real person, no real service.\n"
     )
     say.print(f"  broker [cyan]{stage.broker_url}[/]   pretend world [cyan]{stage.world_url}[/]\n")
 
@@ -106,10 +116,14 @@ def _introduce(stage: Stage) -> None:
 async def _keep_serving(stage: Stage) -> None:
     session = await stage.backoffice.create_session("bijstand", household="ask")
     say.rule("[bold]Still serving: try it by hand")
-    say.print(f"  pretend world, with everyone who can log in   {stage.world_url}/")
-    say.print(f"  provider API                                  {stage.broker_url}/v1/openapi.json")
-    say.print(f"  phone API                                     {stage.broker_url}/phone/v1/openapi.json")
-    say.print(f"  a fresh session's start                       {session.journey_url}")
+    addresses = {
+        "who can log in": f"{stage.world_url}/",
+        "provider API": f"{stage.broker_url}/v1/openapi.json",
+        "phone API": f"{stage.broker_url}/phone/v1/openapi.json",
+        "a fresh session": session.journey_url,
+    }
+    for name, address in addresses.items():
+        say.print(f"  {name}:\n    [cyan]{address}[/]", soft_wrap=True)
     say.print("\nPress Ctrl-C to stop.")
     await asyncio.Event().wait()
 
@@ -149,7 +163,7 @@ class Journey:
         ended = await office.wait_for("delivered", created.id)
         session = await office.read(created.id)
         purged = await self._purged(created.id, ended)
-        say.print(f"[bold]7[/] Everything was destroyed here, says the broker's signed receipt: [green]{purged}[/].")
+        say.print(f"[bold]7[/] Everything was destroyed here; the broker's signed receipt says so: [green]{purged}[/]")
         await self._look_around("after purge")
         closing = await browser.status()
         say.print(f"  the PC says: {closing.status}\n")
@@ -167,7 +181,8 @@ class Journey:
     async def _link(self, journey_url: str) -> tuple[Browser, Phone]:
         browser, phone = Browser(journey_url, self.stage.http), Phone(self.stage.broker_url, self.stage.http)
         page = await browser.open()
-        say.print(f"[bold]2[/] The citizen opens it on a PC: {page.provider} asks, for: {page.purpose}.")
+        say.print("[bold]2[/] The citizen opens it on a PC and reads who asks, and why:")
+        say.print(f"  {page.provider}: {page.purpose}")
         await browser.start()
         shown = await browser.show_token()
         paired = await phone.pair(token=urlsplit(shown.url).fragment)
@@ -192,7 +207,7 @@ class Journey:
 
                 found[role] = await collect(phone, role, user, SOURCES, on_progress)
         for role, sources in found.items():
-            say.print(f"  {role:<10} " + "  ".join(f"{s} [green]{state}[/]" for s, state in sources.items()))
+            say.print(f"  {role:<10} " + "  ".join(f"{_mark(state)} {source}" for source, state in sources.items()))
         return found
 
     async def _consent(self, phone: Phone) -> None:
@@ -206,8 +221,8 @@ class Journey:
     async def _delivered(self, session_id: str) -> Received:
         received = await self.stage.backoffice.wait_for("data", session_id)
         say.print(
-            f"[bold]6[/] The municipality's webhook got it: signature verified, opened with its own key "
-            f"(attempts: {received.attempts})."
+            f"[bold]6[/] The municipality's webhook got it (attempts: {received.attempts}): "
+            "signature verified,\n  opened with its own key."
         )
         return received
 
@@ -255,13 +270,17 @@ class Journey:
         return sum(place.count for place in places)
 
 
+def _mark(state: str) -> str:
+    return "[green]✓[/]" if state in ("collected", "absent") else f"[red]{state}[/]"
+
+
 def _show_review(review: Review) -> None:
     content = msgspec.to_builtins(review.content)
     counts = _counts(content)
     say.print(
-        "[bold]5[/] They look at what was found: "
-        + ", ".join(f"{number} {name}" for name, number in counts.items())
-        + f"; {len(content.get('findings', []))} remarks."
+        "[bold]5[/] They look at what was found:\n  "
+        + ", ".join(f"{name} {number}" for name, number in counts.items())
+        + f", findings {len(content.get('findings', []))}"
     )
 
 
