@@ -54,10 +54,14 @@ def refused(code: str) -> str:
     return _filled("page.html", title="Inloggen mislukt", content=content)
 
 
+_NOTHING_YET = '<p>Er is nog niets verstuurd. <span lang="en">Nothing was sent yet.</span></p>'
+
+
 def inbox(messages: Iterable[Message]) -> str:
     """The messages, newest first."""
     lines = "".join(f"<li>{_message(message)}</li>" for message in messages)
-    return _filled("page.html", title="Postvak", content=_filled("inbox.html", messages=lines))
+    shown = f'<ol class="messages">{lines}</ol>' if lines else _NOTHING_YET
+    return _filled("page.html", title="Postvak", content=_filled("inbox.html", messages=shown))
 
 
 def user_names() -> list[str]:
