@@ -20,7 +20,8 @@ from broker.parts import Parts
 from broker.purge import new_event_id
 from broker.sealing import seal
 from broker.telemetry import log, session_ref, sessions_total
-from broker.texts import Language, consent, text_digest
+from broker.texts import consent, text_digest
+from broker.views import in_language
 from connectors.contract import Subject
 from schemas.base import View
 from schemas.consent import ConsentReceipt, ConsentRecipient, SignedConsent
@@ -103,7 +104,7 @@ class Consents:
             if state.status in (SourceStatus.COLLECTED, SourceStatus.ABSENT)
         ]
         name = next((p.name for p in content.household.persons if p.id == role), None)
-        return consent(session.language, name, _in(session.language, session.recipient.name), answered)
+        return consent(session.language, name, in_language(session.language, session.recipient.name), answered)
 
     async def _open(self, opened: Opened, key: VaultKey) -> tuple[Opened, _Open]:
         """Decrypt the vault, merge the household, keep what the profile permits; with the session that it belongs to.
@@ -198,8 +199,8 @@ class Consents:
             receipt_id=random_text(16),
             session_id=session.id,
             person=role,
-            recipient=ConsentRecipient(id=session.provider, name=_in(session.language, session.recipient.name)),
-            purpose=_in(session.language, session.profile.purpose),
+            recipient=ConsentRecipient(id=session.provider, name=in_language(session.language, session.recipient.name)),
+            purpose=in_language(session.language, session.profile.purpose),
             sources=tuple(session.people[role].sources),
             fields=session.profile.fields,
             language=session.language,
@@ -305,15 +306,11 @@ def _is_shared(session: Session, phone: Phone) -> bool:
     return sum(1 for p in session.people.values() if phone.id in p.phones) > 1
 
 
-def _in(language: Language, text: Any) -> str:
-    return text.nl if language == "nl" else text.en
-
-
 def _payload(session: Session, content: Content, consents: tuple[SignedConsent, ...], now: float) -> Payload:
     return Payload(
         session_id=session.id,
         reference=session.reference,
-        purpose=_in(session.language, session.profile.purpose),
+        purpose=in_language(session.language, session.profile.purpose),
         created_at=utc(now),
         household=content.household,
         incomes=content.incomes,

@@ -32,18 +32,13 @@ ALLOWED = frozenset(
         "status",
         "seconds",
         "attempt",
-        "attempts",
         "type",
-        "count",
-        "partition",
         "address",
         "port",
         "error",
         "where",
         "version",
         "mode",
-        "drift_seconds",
-        "level_of_assurance",
     }
 )
 _LEVELS = {"debug": 10, "info": 20, "warning": 30}

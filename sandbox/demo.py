@@ -43,7 +43,6 @@ class Residue(msgspec.Struct, kw_only=True):
     found: int = 0
     broker_memory: int = 0
     places: int = 0
-    skipped: list[str] = msgspec.field(default_factory=list)
 
 
 class Outcome(msgspec.Struct, kw_only=True):

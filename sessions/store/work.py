@@ -15,8 +15,6 @@ from sessions.store.connection import Connection
 from sessions.store.scripts import CHANNEL, Guard, Script, Write, answer, step
 from sessions.store.sessions import Queued, key, outbox_key
 
-Queue = Literal["outbox", "deadlines"]
-
 _CLAIM = Script("claim")
 _queued = msgspec.msgpack.Decoder(Queued)
 _encoder = msgspec.msgpack.Encoder()
