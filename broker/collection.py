@@ -36,6 +36,7 @@ from sessions.vault import VaultKey, decrypt, encrypt
 
 LOGIN_EXCHANGE_SECONDS = 45.0  # discovery, keys, code and userinfo together; the lease allows for it
 PROGRESS_AFTER_SECONDS = 1.0
+TROUBLED_SECONDS = 120.0  # so long after its last outage people are warned before they log in
 
 
 class Job(msgspec.Struct, kw_only=True):
@@ -57,6 +58,11 @@ class Collection:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._tasks: set[asyncio.Task[None]] = set()
+        self._troubled: dict[str, float] = {}
+
+    def troubled(self, source: str, now: float) -> bool:
+        """Whether this source failed lately, for anybody in this process: who is still to log in can be told."""
+        return now - self._troubled.get(source, -TROUBLED_SECONDS) < TROUBLED_SECONDS
 
     async def begin(self, caller: Caller, role: Role, source: str) -> str | None:
         """Where to log in for this source; None when a fresh identity makes that needless and collecting has begun.
@@ -231,6 +237,7 @@ class Collection:
         """Store the outcome; dropped when the session moved on without us (restarted, stopped, lease lost)."""
         collections_total.labels(job.source, type(outcome).__name__.lower()).inc()
         facts = {"reason": outcome.kind} if isinstance(outcome, Failed) else {}
+        self._note(job.source, outcome)
         log.info(
             "collection.answered",
             connector=job.source,
@@ -246,6 +253,12 @@ class Collection:
         except StoreUnavailable:  # the lease will end, as an interruption
             log.warning("collection.dropped", connector=job.source, reason="store-unavailable")
 
+    def _note(self, source: str, outcome: Outcome) -> None:
+        if isinstance(outcome, Failed) and outcome.kind in ("unavailable", "timeout"):
+            self._troubled[source] = self._parts.clock()
+        elif isinstance(outcome, Found | Absent):
+            self._troubled.pop(source, None)
+
     def _kept(self, session: Session, job: Job, outcome: Outcome, now: float) -> Change:
         match outcome:
             case Found(records=records):
@@ -253,9 +266,9 @@ class Collection:
                 plain = _encoded(records, job.source, now)
                 version = collecting.next_version(session)
                 sealed = encrypt(job.key, session.id, name, version, plain)
-                return collecting.collected(session, job.role, job.source, job.lease, sealed)
+                return collecting.collected(session, job.role, job.source, job.lease, sealed, at=now)
             case Absent():
-                return collecting.absent(session, job.role, job.source, job.lease)
+                return collecting.absent(session, job.role, job.source, job.lease, at=now)
             case Skipped(reason=reason):
                 return collecting.left_out(session, job.role, job.source, job.lease, reason)
             case Failed(kind=kind, retryable=retryable):

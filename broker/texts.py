@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
 
 from schemas.household import Name
-
-Language = Literal["nl", "en"]
+from sessions.model import Language
 
 _CONSENT = {
     "nl": (

@@ -55,6 +55,7 @@ class SourceView(View, frozen=True, kw_only=True):
     failure: str | None = None
     retryable: bool = False
     reason: str | None = None
+    settled_at: datetime | None = None
 
 
 class PersonView(View, frozen=True, kw_only=True):
@@ -83,6 +84,14 @@ class PhoneView(View, frozen=True, kw_only=True):
     purge_receipt: str | None = None
 
 
+class Closing(View, frozen=True, kw_only=True):
+    """What is left to show a phone after the end."""
+
+    status: State
+    reason: str | None = None
+    purge_receipt: str | None = None
+
+
 class JourneyView(View, frozen=True, kw_only=True):
     """A session as the PC page sees it: progress without any data."""
 
@@ -96,6 +105,7 @@ class JourneyView(View, frozen=True, kw_only=True):
     reason: str | None = None
     persons: dict[str, dict[str, Progress]] = {}
     partner: str = "undecided"
+    attempt_ends_at: datetime | None = None
     return_url: str | None = None
     purge_receipt: str | None = None
 
@@ -162,6 +172,7 @@ def _source(profile: Profile, source: str, state: SourceState, labels: dict[str,
         failure=state.failure,
         retryable=state.retryable,
         reason=state.reason,
+        settled_at=utc(state.settled_at) if state.settled_at is not None else None,
     )
 
 
@@ -179,9 +190,15 @@ def for_journey(opened: Opened, labels: dict[str, str]) -> JourneyView:
         reason=session.reason,
         persons=_progress(session),
         partner=session.partner,
+        attempt_ends_at=utc(attempt_end(session, opened.seen_at)) if session.state is State.COLLECTING else None,
         return_url=session.return_url if session.ended else None,
         purge_receipt=session.purge_receipt,
     )
+
+
+def for_closing(session: Session) -> Closing:
+    """What a phone that is out may still know."""
+    return Closing(status=session.state, reason=session.reason, purge_receipt=session.purge_receipt)
 
 
 def _progress(session: Session) -> dict[str, dict[str, Progress]]:

@@ -19,10 +19,11 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     """Something a worker does later. `key` makes it unique: an effect with the same key replaces the waiting one."""
 
     key: str
-    kind: Literal["data", "notice", "index"]
+    kind: Literal["data", "notice", "index", "mail", "sms"]
     type: str = ""
     event_id: str = ""
     sequence: int = 0
+    sealed: bytes = b""  # whom an SMS goes to, under the server's secret; gone with the entry
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +41,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     codes: dict[str, float] = {}
     spent_codes: tuple[str, ...] = ()
     purge: bool = False
+    heard: bool = False  # somebody asked for more time: it counts as a request of a phone
     forget: bool = False  # the tombstone's time is over
     refusal: RefusalCode | None = None  # raised after the change is stored: a wrong code counts
     facts: dict[str, int | str] = {}

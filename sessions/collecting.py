@@ -184,14 +184,16 @@ def _with_record(session: Session, record: str, sealed: bytes) -> Change:
     return Change(session=with_record(session, record), vault={record: sealed})
 
 
-def _settled(state: SourceState, status: SourceStatus, reason: str | None = None) -> SourceState:
+def _settled(
+    state: SourceState, status: SourceStatus, reason: str | None = None, at: float | None = None
+) -> SourceState:
     """The lease is given back; what part was being asked is of no use any more."""
-    return replace(state, status=status, lease_until=None, reason=reason)
+    return replace(state, status=status, lease_until=None, reason=reason, settled_at=at)
 
 
-def collected(session: Session, role: Role, source: str, lease: float, sealed: bytes) -> Change:
+def collected(session: Session, role: Role, source: str, lease: float, sealed: bytes, *, at: float) -> Change:
     """The source answered with data; `sealed` holds it, encrypted under the next version of the record."""
-    state = _settled(_under_lease(session, role, source, lease), SourceStatus.COLLECTED)
+    state = _settled(_under_lease(session, role, source, lease), SourceStatus.COLLECTED, at=at)
     return _with_record(put_source(session, role, source, state), record_name(role, source), sealed)
 
 
@@ -201,9 +203,9 @@ def noted(session: Session, record: str, sealed: bytes) -> Change:
     return _with_record(session, record, sealed)
 
 
-def absent(session: Session, role: Role, source: str, lease: float) -> Change:
+def absent(session: Session, role: Role, source: str, lease: float, *, at: float) -> Change:
     """The source has nothing about this person."""
-    state = _settled(_under_lease(session, role, source, lease), SourceStatus.ABSENT)
+    state = _settled(_under_lease(session, role, source, lease), SourceStatus.ABSENT, at=at)
     return Change(session=put_source(session, role, source, state))
 
 

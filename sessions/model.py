@@ -16,6 +16,7 @@ STORED_VERSION = 1
 Role = Literal["applicant", "partner"]
 ROLES: tuple[Role, ...] = ("applicant", "partner")
 HouseholdPolicy = Literal["single", "couple", "ask"]
+Language = Literal["nl", "en"]
 
 
 class State(StrEnum):
@@ -110,6 +111,7 @@ class SourceState(Stored, frozen=True, kw_only=True):
     login: Login | None = None
     authenticated_at: float | None = None
     level: str | None = None
+    settled_at: float | None = None  # when the source's answer was kept
 
 
 class PersonState(Stored, frozen=True, kw_only=True):
@@ -135,10 +137,15 @@ class Phone(Stored, frozen=True, kw_only=True):
 
 
 class PairingToken(Stored, frozen=True, kw_only=True):
-    """A QR token or typed code that was shown: its HMAC and when."""
+    """A QR token or typed code that was shown: its HMAC and when.
+
+    One that carries `browser` was handed to that browser for its own device: only with the same browser is it good, and
+    it needs no pairing code.
+    """
 
     digest: str
     issued_at: float
+    browser: str | None = None
 
 
 class PendingPhone(Stored, frozen=True, kw_only=True):
@@ -182,7 +189,7 @@ class Session(Stored, frozen=True, kw_only=True):
     provider: str
     profile: Profile
     recipient: Recipient
-    language: Literal["nl", "en"]
+    language: Language
     household: HouseholdPolicy
     created_at: float
     expires_at: float
@@ -190,6 +197,8 @@ class Session(Stored, frozen=True, kw_only=True):
     return_url: str | None = None
     state: State = State.CREATED
     reason: str | None = None
+    contact: bytes | None = None  # whom the invitation goes to, under the server's secret; gone once someone starts
+    texts_sent: int = 0  # SMS messages with the address of the phone app
     browser: str | None = None
     former_browsers: tuple[str, ...] = ()
     opened_at: float | None = None

@@ -17,11 +17,14 @@ from sessions.lifecycle import (
     TOKEN_ACCEPTED_SECONDS,
     TYPED_CODE_SECONDS,
     Event,
+    attempt_end,
     require,
     transition,
 )
 from sessions.model import (
+    ROLES,
     HouseholdPolicy,
+    Language,
     Pairing,
     PairingToken,
     PendingPhone,
@@ -35,12 +38,21 @@ from sessions.model import (
 from sessions.secrets import same
 
 FORMER_BROWSERS = 4
+Seal = Callable[[Phone], bytes]  # seals the vault key to a phone
 
 
-def start(session: Session, browser: str, answer: HouseholdPolicy | None, event_id: str, now: float) -> Change:
+def start(
+    session: Session,
+    browser: str,
+    answer: HouseholdPolicy | None,
+    event_id: str,
+    now: float,
+    language: Language | None = None,
+) -> Change:
     """The start page was used by a browser; `answer` is alone or couple where the profile asks it.
 
-    A second browser takes over: the former one is remembered only to be told so.
+    A second browser takes over: the former one is remembered only to be told so. From here on nobody need be invited
+    or reminded: the contact details go in this step.
     """
     state = transition(session.state, Event.START)
     _refuse_expired(session, now)
@@ -51,6 +63,8 @@ def start(session: Session, browser: str, answer: HouseholdPolicy | None, event_
     opened = replace(
         session,
         state=state,
+        contact=None,
+        language=language or session.language,
         browser=browser,
         former_browsers=tuple(b for b in former if b),
         opened_at=session.opened_at or now,
@@ -74,11 +88,37 @@ def _typed(pairing: Pairing) -> tuple[str, ...]:
     return (pairing.typed.digest,) if pairing.typed else ()
 
 
-def show_token(session: Session, digest: str, role: Role, now: float) -> Change:
-    """A new QR token is shown. Older ones stay good for 90 seconds; a partner's phone has tokens of its own."""
+def speak(session: Session, language: Language) -> Change | None:
+    """Another language, for everything that is still to be shown. Raises Refused(frozen) once somebody consented to
+    words in the present one.
+    """
+    require(session, State.OPENED, State.PAIRING, State.COLLECTING)
+    if session.language == language:
+        return None
+    if session.frozen:
+        raise Refused("frozen")
+    return Change(session=replace(session, language=language))
+
+
+def more_time(session: Session, seen_at: float, now: float) -> Change:
+    """Somebody is still there, and says so on the PC: the attempt gets another hour, as from a phone's request.
+
+    `seen_at` is the last request of any phone. An attempt that ran out is over, also when the sweep is late.
+    """
+    require(session, State.COLLECTING)
+    if now >= attempt_end(session, seen_at):
+        raise Refused("wrong-state")
+    return Change(session=session, heard=True)
+
+
+def show_token(session: Session, digest: str, role: Role, now: float, browser: str | None = None) -> Change:
+    """A new QR token is shown. Older ones stay good for 90 seconds; a partner's phone has tokens of its own.
+
+    With `browser` it is not shown but handed to that browser, to go on on the same device.
+    """
     pairing = _open_pairing(session, role)
     fresh = tuple(t for t in pairing.tokens if now - t.issued_at < TOKEN_ACCEPTED_SECONDS)
-    token = PairingToken(digest=digest, issued_at=now)
+    token = PairingToken(digest=digest, issued_at=now, browser=browser)
     return Change(session=_with_pairing(session, role, replace(pairing, tokens=(*fresh, token))))
 
 
@@ -141,8 +181,44 @@ def scan(session: Session, redeemed: str, phone: Phone, code: str, now: float) -
     return Change(session=_with_pairing(session, phone.role, Pairing(pending=pending)), spent_codes=_typed(pairing))
 
 
+def new_code(session: Session, phone_id: str, code: str, now: float) -> Change:
+    """A waiting phone that lost its code (its page was reloaded) gets another; tries and time stay as they were.
+
+    Raises Refused(pairing-ended).
+    """
+    for role, pairing in zip(ROLES, (session.pairing, session.partner_pairing), strict=True):
+        pending = pairing.pending
+        if pending is not None and pending.phone.id == phone_id and now - pending.scanned_at < PAIRING_CODE_SECONDS:
+            return Change(session=_with_pairing(session, role, Pairing(pending=replace(pending, code=code))))
+    raise Refused("pairing-ended")
+
+
+def is_handed(session: Session, redeemed: str) -> bool:
+    """Whether this token was handed to a browser, to go on on the same device."""
+    return any(token.browser and same(token.digest, redeemed) for token in session.pairing.tokens)
+
+
+def link_here(
+    session: Session, redeemed: str, browser: str, phone: Phone, seal: Seal, event_id: str, now: float
+) -> Change:
+    """The browser that started goes on on its own device: it redeems the token it was handed, and is linked at once.
+
+    `browser` is the HMAC of the browser's secret that came along. Raises Refused: token-invalid, taken-over.
+    """
+    shown = [t for t in session.pairing.tokens if now - t.issued_at < TOKEN_ACCEPTED_SECONDS]
+    token = next((t for t in shown if same(t.digest, redeemed)), None)
+    if token is None or not same(token.browser, browser):
+        raise Refused("token-invalid")
+    if not same(session.browser, browser):
+        raise Refused("taken-over")
+    scanned = replace(session, state=transition(session.state, Event.SCAN))
+    _refuse_expired(scanned, now)
+    change = _link(scanned, replace(phone, vault_key=seal(phone)), event_id, now)
+    return replace(change, spent_codes=_typed(session.pairing))
+
+
 def _is_shown(pairing: Pairing, redeemed: str, now: float) -> bool:
-    shown = [t for t in pairing.tokens if now - t.issued_at < TOKEN_ACCEPTED_SECONDS]
+    shown = [t for t in pairing.tokens if not t.browser and now - t.issued_at < TOKEN_ACCEPTED_SECONDS]
     if pairing.typed and now - pairing.typed.issued_at < TYPED_CODE_SECONDS:
         shown.append(pairing.typed)
     return any(same(token.digest, redeemed) for token in shown)
@@ -157,9 +233,7 @@ def _scan_again(session: Session, pending: PendingPhone, redeemed: str, phone: P
     return Change(session=_with_pairing(session, phone.role, Pairing(pending=again)))
 
 
-def type_code(
-    session: Session, code: str, seal: Callable[[Phone], bytes], role: Role, event_id: str, now: float
-) -> Change:
+def type_code(session: Session, code: str, seal: Seal, role: Role, event_id: str, now: float) -> Change:
     """The pairing code is typed: on the PC for the first phone, on the first phone for the partner's own.
 
     `seal` seals the vault key to the waiting phone. Three wrong codes, or two minutes, end the waiting: the Change then
@@ -173,6 +247,11 @@ def type_code(
     phone = replace(pending.phone, vault_key=seal(pending.phone))
     if role == "partner":
         return Change(session=replace(session, phones=(*session.phones, phone), partner_pairing=Pairing()))
+    return _link(session, phone, event_id, now)
+
+
+def _link(session: Session, phone: Phone, event_id: str, now: float) -> Change:
+    """The applicant's phone is linked, and an attempt begins."""
     linked = replace(
         session,
         state=transition(session.state, Event.LINK),

@@ -1,30 +1,28 @@
-"""The phone API, /phone/v1: pairing, collecting, looking, consenting. Every request is bound to the device (DPoP)."""
+"""The phone API, /phone/v1: collecting, looking, consenting, ending. Every request is bound to the device (DPoP)."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
-from litestar import Router, delete, get, post
+from litestar import Router, delete, get, post, put
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 
-import qr.codes
-import qr.tokens
-from broker import dpop
 from broker.caller import Caller
 from broker.clock import utc
 from broker.collection import Collection
 from broker.consent import Consents, Review
 from broker.errors import Problem
-from broker.http.linking import ShownToken, code_digest, show_token, typed_digest
-from broker.http.requests import AnyRequest, bearer, body_of, own_url, parts_of
+from broker.http import phone_pairing
+from broker.http.phone_caller import caller_of, known_phone
+from broker.http.requests import AnyRequest, body_of, parts_of
 from broker.http.streams import event_stream
 from broker.parts import Parts
 from broker.purge import new_event_id
 from broker.telemetry import log, session_ref, sessions_total
-from broker.views import PhoneView, for_phone
+from broker.views import Closing, PhoneView, for_closing, for_phone
 from schemas.base import Inbound, View
 from schemas.consent import SignedConsent
 from sessions import collecting, pairing
@@ -32,36 +30,15 @@ from sessions.change import Change
 from sessions.ending import end
 from sessions.errors import Refused
 from sessions.lifecycle import Event, attempt_end, require
-from sessions.model import PendingPhone, Phone, Role, Session, State
-from sessions.secrets import PhoneToken, new_phone_token, random_text, same
+from sessions.model import Language, Phone, Role, Session, State
 from sessions.secrets import parts as secret_parts
 from sessions.store.sessions import Opened
-from sessions.vault import seal_key, wrap_public
-
-PAIRING_ATTEMPTS_PER_MINUTE = 30
 
 
-class Pair(Inbound, frozen=True, kw_only=True):
-    """Redeem a QR token or a typed code. The device's key is the one that signs the DPoP proof."""
+class Speak(Inbound, frozen=True, kw_only=True):
+    """The language of screens, sentences and receipts from here on."""
 
-    token: Annotated[str, msgspec.Meta(max_length=200)] | None = None
-    typed_code: Annotated[str, msgspec.Meta(max_length=40)] | None = None
-
-
-class Paired(View, frozen=True, kw_only=True):
-    """The phone's access token, and the code to type on the PC (or on the first phone)."""
-
-    access_token: str
-    pairing_code: str
-    id: str
-    view: PhoneView
-    token_type: Literal["DPoP"] = "DPoP"  # noqa: S105 - a kind, not a secret
-
-
-class Approve(Inbound, frozen=True, kw_only=True):
-    """The code on the partner's phone."""
-
-    code: Annotated[str, msgspec.Meta(max_length=20)]
+    language: Language
 
 
 class Skip(Inbound, frozen=True, kw_only=True):
@@ -112,52 +89,6 @@ class Extended(View, frozen=True, kw_only=True):
     attempt_ends_at: datetime
 
 
-class Closing(View, frozen=True, kw_only=True):
-    """What is left to show after the end."""
-
-    status: State
-    reason: str | None = None
-    purge_receipt: str | None = None
-
-
-async def caller_of(request: AnyRequest) -> Caller:
-    """The phone this request comes from: one store trip marks the proof as used and reads the session."""
-    parts = parts_of(request)
-    token = PhoneToken(bearer(request, "DPoP"))
-    session_id, phone_id, _ = secret_parts(token, "obp_", 3)
-    now, ring = parts.clock(), parts.keys.ring
-    proof = _proof(request, token, now)
-    digest = ring.digest("phone", token)
-    opened = await parts.sessions.open(session_id, proof.id, now, digest)
-    phone, pending = _known(opened.session, phone_id, digest)
-    known = phone or (pending.phone if pending else None)
-    if known is not None and not same(known.thumbprint, proof.thumbprint):
-        raise Refused("wrong-secret")
-    return Caller(opened=opened, token=token, ring=ring, phone=phone, pending=pending, now=now)
-
-
-def _known(session: Session, phone_id: str, digest: str) -> tuple[Phone | None, PendingPhone | None]:
-    """The phone that holds this token: linked, or waiting for its code, or neither once the session ended.
-
-    Raises Refused: wrong-secret for a phone that is out, session-ended.
-    """
-    pendings = (session.pairing.pending, session.partner_pairing.pending)
-    pending = next((p for p in pendings if p is not None and p.phone.id == phone_id), None)
-    phone = session.phone(phone_id)
-    known = phone or (pending.phone if pending else None)
-    if known is not None and same(known.token, digest):
-        return phone, pending
-    if any(same(secret, digest) for secret in session.closing_secrets):
-        return None, None
-    raise Refused("session-ended" if session.ended else "wrong-secret")
-
-
-def _proof(request: AnyRequest, token: str | None, now: float) -> dpop.Proof:
-    ring = parts_of(request).keys.ring
-    given = request.headers.get("dpop", "")
-    return dpop.verify(given, request.method, own_url(request), token, ring, now)
-
-
 def _collection(request: AnyRequest) -> Collection:
     return request.app.state["collection"]
 
@@ -166,105 +97,14 @@ def _consents(request: AnyRequest) -> Consents:
     return request.app.state["consents"]
 
 
-@post("/pairings", status_code=201, body=Pair)
-async def pair(request: AnyRequest) -> Paired:
-    """Redeem a QR token or a typed code, once; the phone then shows the code that is typed on the PC."""
-    parts, asked = parts_of(request), await body_of(request, Pair)
-    now = parts.clock()
-    proof = _proof(request, None, now)
-    session_id, digest = await _redeemed(request, parts, asked, now)
-    opened = await parts.sessions.open(session_id, proof.id, now)
-    phone_id, code = random_text(9), qr.codes.make_pairing_code()
-    token = new_phone_token(session_id, phone_id)
-    phone = Phone(
-        id=phone_id,
-        token=parts.keys.ring.digest("phone", token),
-        thumbprint=proof.thumbprint,
-        wrap_public=wrap_public(token, parts.keys.ring),
-        role=pairing.role_of_token(opened.session, digest),
+@put("/language", status_code=200, body=Speak)
+async def speak(request: AnyRequest, caller: NamedDependency[Caller]) -> PhoneView:
+    """Another language, until somebody has consented to words in the present one."""
+    parts, asked = parts_of(request), await body_of(request, Speak)
+    after = await parts.sessions.move(
+        caller.session.id, lambda s, _: pairing.speak(s, asked.language), caller.now, caller.opened
     )
-    shown = code_digest(parts, session_id, code)
-    after = await parts.sessions.move(session_id, lambda s, at: pairing.scan(s, digest, phone, shown, at), now, opened)
-    log.info("pairing.scanned", session_ref=session_ref(session_id), role=phone.role)
-    view = for_phone(after, None, {})
-    return Paired(access_token=token, pairing_code=code, id=phone_id, view=view)
-
-
-async def _redeemed(request: AnyRequest, parts: Parts, asked: Pair, now: float) -> tuple[str, str]:
-    """The session a token or typed code is for, and the HMAC under which it was shown."""
-    try:
-        if asked.token is not None and asked.typed_code is None:
-            scanned = qr.tokens.parse_token(asked.token)
-            return scanned.session_id, parts.keys.ring.digest("pairing", asked.token)
-        if asked.typed_code is not None and asked.token is None:
-            await _limit_typing(request, parts, now)
-            code = qr.codes.parse_typed_code(asked.typed_code)
-            digest = parts.keys.ring.digest("typed", code)
-            partition = qr.codes.partition_of(code)
-            if partition >= parts.connection.partitions:
-                raise Refused("token-invalid")
-            return await parts.sessions.session_of_code(partition, digest), digest
-    except ValueError:
-        raise Refused("token-invalid") from None
-    raise Problem("invalid-request", errors=("token, typedCode: exactly one of them is needed",))
-
-
-async def _limit_typing(request: AnyRequest, parts: Parts, now: float) -> None:
-    """Typed codes are short: an address gets thirty tries a minute."""
-    address = request.client.host if request.client else "?"
-    name = parts.keys.ring.digest("address", address)
-    if await parts.records.count(f"typed:{name}", 60, now) > PAIRING_ATTEMPTS_PER_MINUTE:
-        raise Problem("too-many-requests", headers={"Retry-After": "60"})
-
-
-@delete("/pairing", status_code=200)
-async def decline_pairing(request: AnyRequest, caller: NamedDependency[Caller]) -> Closing:
-    """No, I did not open that page: the waiting phone is forgotten, the PC shows a fresh QR."""
-    parts, pending = parts_of(request), caller.pending
-    if pending is None:
-        raise Refused("wrong-state")
-    role = pending.phone.role
-
-    def decide(session: Session, _: float) -> Change:
-        waiting = session.pairing.pending if role == "applicant" else session.partner_pairing.pending
-        if waiting is None or waiting.phone.id != pending.phone.id:
-            raise Refused("pairing-ended")
-        return pairing.unpair(session, role)
-
-    after = await parts.sessions.move(caller.session.id, decide, caller.now, caller.opened)
-    return Closing(status=after.session.state, reason="declined")
-
-
-@post("/pairing-tokens", status_code=201)
-async def partner_token(request: AnyRequest, caller: NamedDependency[Caller]) -> ShownToken:
-    """A QR for the partner's own phone, shown on the first phone."""
-    parts, phone = parts_of(request), caller.linked()
-    if phone.role != "applicant":
-        raise Refused("not-your-part")
-    return await show_token(parts, caller.opened, "partner", caller.now)
-
-
-@post("/pairings/{pairing_id:str}/approval", status_code=200, body=Approve)
-async def approve(request: AnyRequest, caller: NamedDependency[Caller], pairing_id: FromPath[str]) -> PhoneView:
-    """The first phone types the code of the partner's phone; only it can seal the vault key to that phone."""
-    parts, asked = parts_of(request), await body_of(request, Approve)
-    phone, key = caller.linked(), caller.vault_key()
-    if phone.role != "applicant":
-        raise Refused("not-your-part")
-    digest = typed_digest(parts, caller.session.id, asked.code)
-
-    def decide(session: Session, now: float) -> Change:
-        pending = session.partner_pairing.pending
-        if pending is None or pending.phone.id != pairing_id:
-            raise Refused("pairing-ended")
-
-        def seal(to: Phone) -> bytes:
-            return seal_key(key, to.wrap_public, session.id, to.id)
-
-        return pairing.type_code(session, digest, seal, "partner", "", now)
-
-    after = await parts.sessions.move(caller.session.id, decide, caller.now, caller.opened)
-    return _view(parts, after, phone)
+    return _view(parts, after, caller.phone)
 
 
 def _view(parts: Parts, opened: Opened, phone: Phone | None) -> PhoneView:
@@ -288,7 +128,7 @@ async def events(request: AnyRequest, caller: NamedDependency[Caller]) -> Any:
     labels = parts.labels(caller.session.language)
 
     def view(now: Opened) -> PhoneView:
-        phone, _ = _known(now.session, phone_id, digest)
+        phone, _ = known_phone(now.session, phone_id, digest)
         return for_phone(now, phone, labels)
 
     return event_stream(parts, caller.opened, view)
@@ -392,17 +232,13 @@ async def _end(request: AnyRequest, caller: Caller, event: Event, reason: str) -
     after = await parts.sessions.move(caller.session.id, decide, caller.now, caller.opened)
     sessions_total.labels(after.session.state).inc()
     log.info("session.stopped", session_ref=session_ref(caller.session.id), reason=reason)
-    return _closing(after.session)
+    return for_closing(after.session)
 
 
 @get("/receipt")
 async def receipt(caller: NamedDependency[Caller]) -> Closing:
     """The purge receipt, for a day after the end."""
-    return _closing(caller.session)
-
-
-def _closing(session: Session) -> Closing:
-    return Closing(status=session.state, reason=session.reason, purge_receipt=session.purge_receipt)
+    return for_closing(caller.session)
 
 
 def _person(name: str) -> Role:
@@ -412,10 +248,8 @@ def _person(name: str) -> Role:
 
 
 HANDLERS: Any = [
-    pair,
-    decline_pairing,
-    partner_token,
-    approve,
+    *phone_pairing.HANDLERS,
+    speak,
     read_session,
     events,
     login,

@@ -151,7 +151,8 @@ class SessionStore:
             writes = _writes(change, current.version + 1, current.seen_at, now, current.session)
         if await step(self.connection, self._mark(session_id), (guard,), tuple(writes)) is not None:
             return None
-        return Opened(session=change.session, version=current.version + 1, seen_at=current.seen_at)
+        seen = max(now, current.seen_at) if change.heard else current.seen_at
+        return Opened(session=change.session, version=current.version + 1, seen_at=seen)
 
     async def vault(self, session_id: str, names: list[str]) -> dict[str, bytes]:
         """The ciphertexts of these vault records; what is not there is left out."""
@@ -195,13 +196,14 @@ def _tokens(session: Session) -> str:
 def _writes(change: Change, version: int, seen_at: float, now: float, before: Session | None = None) -> list[Write]:
     session = change.session
     name, vault = key(session.id, "session"), key(session.id, "vault")
-    due = deadline(session, seen_at)
+    due = deadline(session, max(now, seen_at) if change.heard else seen_at)
     backstop = int((max(due, now) + DAY) * 1000)  # a deadline that passed is for the sweep, never for the TTL
     # What goes, goes first: a store that is full takes a step that begins by giving memory back.
     writes = [Write("UNLINK", vault)] if change.empty_vault or change.purge else []
     writes += _purge_writes(session, before) if change.purge else []
     linked = before is not None and before.state is State.PAIRING and session.state is State.COLLECTING
-    seen = ("seen", repr(now)) if linked else ()  # an attempt begins: an earlier one's idleness does not count
+    # An attempt begins: an earlier one's idleness does not count.
+    seen = ("seen", repr(now)) if linked or change.heard else ()
     writes += [
         Write("HSET", name, ("v", version, "d", _encoder.encode(session), "t", _tokens(session), *seen)),
         Write("PEXPIREAT", name, (backstop,)),

@@ -16,9 +16,9 @@ from sessions.model import Phone, Session, State
 from sessions.secrets import partition_of, random_text
 from sessions.store import sessions as store_sessions
 from sessions.store.connection import Connection
-from sessions.store.sessions import SessionStore, key
+from sessions.store.sessions import SessionStore, key, slot
 from tests.integration.store import examples
-from tests.integration.store.examples import NOW, QR, everything, kinds, pending, phone, session
+from tests.integration.store.examples import NOW, QR, everything, kinds, linked, pending, phone, scanned, session
 from tests.stores import DroppingProxy, Store, connected
 
 
@@ -198,6 +198,17 @@ async def test_a_proof_opens_a_session_once(sessions: SessionStore, connection: 
     assert (await sessions.open(made.id, "another", NOW + 3.25, "token")).seen_at == NOW + 3.25
     assert (await sessions.read(made.id)).seen_at == NOW + 3.25
     assert 240_000 < await connection.client.pttl("{p0}:proof:proof") <= 300_000
+
+
+async def test_more_time_is_being_seen(sessions: SessionStore) -> None:
+    """Somebody at the PC says they are still there: the attempt's deadline moves, as by a phone's request."""
+    session_id = await scanned(sessions, session())
+    await sessions.move(session_id, linked, NOW)
+    after = await sessions.move(session_id, lambda s, now: pairing.more_time(s, NOW, now), NOW + 600)
+    assert after.seen_at == NOW + 600
+    assert (await sessions.read(session_id)).seen_at == NOW + 600
+    due = await sessions.connection.client.zscore(f"{slot(session_id)}:deadlines", session_id)
+    assert due == NOW + 600 + 3600
 
 
 async def test_a_stranger_is_not_seen(sessions: SessionStore, running: Store) -> None:

@@ -106,7 +106,7 @@ def fetching(session: Session, role: Role = "applicant", source: str = REQUIRED,
 
 
 def done(session: Session, role: Role = "applicant", source: str = REQUIRED, on: str = FIRST) -> Session:
-    return collecting.collected(fetching(session, role, source, on), role, source, NOW + 60, b"records").session
+    return collecting.collected(fetching(session, role, source, on), role, source, NOW + 60, b"records", at=NOW).session
 
 
 def consent(on: str = FIRST) -> Consent:

@@ -15,7 +15,7 @@ from sessions import collecting, consenting, ending, pairing
 from sessions.change import Change
 from sessions.errors import Refused
 from sessions.lifecycle import DAY, HOUR, MINUTE, Event, deadline
-from sessions.model import ENDS, Pairing, PendingPhone, Phone, Role, Session, SourceStatus, State
+from sessions.model import ENDS, Language, Pairing, PendingPhone, Phone, Role, Session, SourceStatus, State
 from tests.unit.sessions import lives
 from tests.unit.sessions.lives import NOW, OPTIONAL, REQUIRED
 
@@ -114,6 +114,30 @@ class Life(RuleBasedStateMachine):
         self.seen = self.now
         self.apply(lambda s: pairing.type_code(s, code, lives.seal, role, "evt", self.now))
 
+    @rule(right=st.sampled_from([True, True, False]))
+    def link_here(self, right: bool) -> None:
+        """The browser goes on on its own device, or somebody with another browser tries to."""
+        digest, own = self.fresh("here"), self.session.browser
+        phone, browser = lives.phone(self.fresh("phone")), own if right and own else "another"
+        self.apply(lambda s: pairing.show_token(s, digest, "applicant", self.now, own or "none"))
+        self.seen = self.now
+        self.apply(lambda s: pairing.link_here(s, digest, browser, phone, lives.seal, "evt", self.now))
+
+    @rule(role=ROLES)
+    def new_code(self, role: Role) -> None:
+        way = self.session.pairing if role == "applicant" else self.session.partner_pairing
+        if way.pending is not None:
+            waiting = way.pending.phone.id
+            self.apply(lambda s: pairing.new_code(s, waiting, "code", self.now))
+
+    @rule(language=st.sampled_from(["nl", "en"]))
+    def speak(self, language: Language) -> None:
+        self.apply(lambda s: pairing.speak(s, language))
+
+    @rule()
+    def more_time(self) -> None:
+        self.apply(lambda s: pairing.more_time(s, self.seen, self.now))
+
     @rule(role=ROLES)
     def decline_pairing(self, role: Role) -> None:
         if role == "partner" and self.session.partner_pairing.pending is None:
@@ -161,8 +185,8 @@ class Life(RuleBasedStateMachine):
         person = self.session.people.get(role)
         lease = person.sources[source].lease_until if person else None
         moves: dict[str, Move] = {
-            "found": lambda s: collecting.collected(s, role, source, lease or 0.0, b"records"),
-            "absent": lambda s: collecting.absent(s, role, source, lease or 0.0),
+            "found": lambda s: collecting.collected(s, role, source, lease or 0.0, b"records", at=self.now),
+            "absent": lambda s: collecting.absent(s, role, source, lease or 0.0, at=self.now),
             "failed": lambda s: collecting.failed(s, role, source, lease or 0.0, "timeout", retryable=True),
             "left out": lambda s: collecting.left_out(s, role, source, lease or 0.0, "no-field-asked"),
         }

@@ -75,7 +75,7 @@ def test_collecting_happens_in_collecting_only(state: State) -> None:
     with refuses(code):
         collecting.noted(session, "remark/applicant", b"x")
     with refuses(code):
-        collecting.collected(session, "applicant", REQUIRED, LEASE, b"x")
+        collecting.collected(session, "applicant", REQUIRED, LEASE, b"x", at=NOW)
 
 
 def test_the_first_consent_freezes_logins_fetches_and_skips() -> None:
@@ -152,9 +152,9 @@ def test_an_answered_source_stays_answered(outcome: str) -> None:
     """No second login can turn what a source said into a failure beside its own data."""
     session = fetching(linked(), "applicant", OPTIONAL)
     if outcome == "collected":
-        session = collecting.collected(session, "applicant", OPTIONAL, LEASE, b"x").session
+        session = collecting.collected(session, "applicant", OPTIONAL, LEASE, b"x", at=NOW).session
     else:
-        session = collecting.absent(session, "applicant", OPTIONAL, LEASE).session
+        session = collecting.absent(session, "applicant", OPTIONAL, LEASE, at=NOW).session
     phone = held(session)
     with refuses("wrong-state"):
         collecting.begin_login(session, phone, "applicant", OPTIONAL, login())
@@ -192,7 +192,7 @@ def test_a_retry_within_fifteen_minutes_needs_no_new_login() -> None:
 def test_found_data_go_into_the_vault_under_the_next_version() -> None:
     """Every write of a record gets a version of its own, which binds its ciphertext."""
     session = fetching(linked())
-    change = collecting.collected(session, "applicant", REQUIRED, LEASE, b"sealed")
+    change = collecting.collected(session, "applicant", REQUIRED, LEASE, b"sealed", at=NOW)
     assert change.vault == {"applicant/uwv": b"sealed"}
     assert change.session.records["applicant/uwv"] == session.writes + 1 == change.session.writes
     assert (status(change.session), source(change.session).lease_until) == (SourceStatus.COLLECTED, None)
@@ -205,7 +205,7 @@ def test_empty_is_never_failure_and_failure_never_empty() -> None:
     session = collecting.progressed(fetching(linked()), "applicant", REQUIRED, LEASE, "brp").session
     assert source(session).reason == "brp"
     outcomes = [
-        (collecting.absent(session, "applicant", REQUIRED, LEASE), (SourceStatus.ABSENT, None, False, None)),
+        (collecting.absent(session, "applicant", REQUIRED, LEASE, at=NOW), (SourceStatus.ABSENT, None, False, None)),
         (
             collecting.left_out(session, "applicant", REQUIRED, LEASE, "no-field-asked"),
             (SourceStatus.SKIPPED, None, False, "no-field-asked"),
@@ -227,8 +227,8 @@ def test_a_late_answer_is_dropped() -> None:
     session = fetching(linked())
     phone = held(session)
     writes = [
-        lambda s: collecting.collected(s, "applicant", REQUIRED, LEASE, b"x"),
-        lambda s: collecting.absent(s, "applicant", REQUIRED, LEASE),
+        lambda s: collecting.collected(s, "applicant", REQUIRED, LEASE, b"x", at=NOW),
+        lambda s: collecting.absent(s, "applicant", REQUIRED, LEASE, at=NOW),
         lambda s: collecting.left_out(s, "applicant", REQUIRED, LEASE, "x"),
         lambda s: collecting.failed(s, "applicant", REQUIRED, LEASE, "timeout", retryable=True),
         lambda s: collecting.progressed(s, "applicant", REQUIRED, LEASE, "x"),

@@ -22,7 +22,7 @@ def test_consent_can_be_asked_when_every_required_source_answered_for_everyone()
     assert not consenting.is_ready(session)
     session = done(session)
     assert not consenting.is_ready(session)
-    absent = collecting.absent(lives.fetching(session, "partner"), "partner", REQUIRED, NOW + 60).session
+    absent = collecting.absent(lives.fetching(session, "partner"), "partner", REQUIRED, NOW + 60, at=NOW).session
     assert consenting.is_ready(absent)
     assert consenting.is_ready(done(session, "partner"))
 

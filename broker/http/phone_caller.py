@@ -1,0 +1,50 @@
+"""Whose phone a request comes from: its token, its device's proof (DPoP, RFC 9449), and the session they open."""
+
+from __future__ import annotations
+
+from broker import dpop
+from broker.caller import Caller
+from broker.http.requests import AnyRequest, bearer, own_url, parts_of
+from sessions.errors import Refused
+from sessions.model import PendingPhone, Phone, Session
+from sessions.secrets import PhoneToken, same
+from sessions.secrets import parts as secret_parts
+
+
+async def caller_of(request: AnyRequest) -> Caller:
+    """The phone this request comes from: one store trip marks the proof as used and reads the session."""
+    parts = parts_of(request)
+    token = PhoneToken(bearer(request, "DPoP"))
+    session_id, phone_id, _ = secret_parts(token, "obp_", 3)
+    now, ring = parts.clock(), parts.keys.ring
+    proof = proof_of(request, token, now)
+    digest = ring.digest("phone", token)
+    opened = await parts.sessions.open(session_id, proof.id, now, digest)
+    phone, pending = known_phone(opened.session, phone_id, digest)
+    known = phone or (pending.phone if pending else None)
+    if known is not None and not same(known.thumbprint, proof.thumbprint):
+        raise Refused("wrong-secret")
+    return Caller(opened=opened, token=token, ring=ring, phone=phone, pending=pending, now=now)
+
+
+def known_phone(session: Session, phone_id: str, digest: str) -> tuple[Phone | None, PendingPhone | None]:
+    """The phone that holds this token: linked, or waiting for its code, or neither once the session ended.
+
+    Raises Refused: wrong-secret for a phone that is out, session-ended.
+    """
+    pendings = (session.pairing.pending, session.partner_pairing.pending)
+    pending = next((p for p in pendings if p is not None and p.phone.id == phone_id), None)
+    phone = session.phone(phone_id)
+    known = phone or (pending.phone if pending else None)
+    if known is not None and same(known.token, digest):
+        return phone, pending
+    if any(same(secret, digest) for secret in session.closing_secrets):
+        return None, None
+    raise Refused("session-ended" if session.ended else "wrong-secret")
+
+
+def proof_of(request: AnyRequest, token: str | None, now: float) -> dpop.Proof:
+    """The request's proof, checked; `token` is None where a phone has none yet. Raises Problem."""
+    ring = parts_of(request).keys.ring
+    given = request.headers.get("dpop", "")
+    return dpop.verify(given, request.method, own_url(request), token, ring, now)
