@@ -14,6 +14,7 @@ import click
 import msgspec
 
 from broker import serving, views
+from broker.brand import DEFAULT, palette
 from broker.http.openapi import phone_document, provider_document
 from broker.keys import make
 from broker.parts import Parts, running
@@ -101,6 +102,8 @@ def provider_add(context: click.Context, file: Path) -> None:
             _show_provider(found, parts)
 
     _run(add())
+    if found.accent is not None and palette(found.accent) is DEFAULT:
+        click.echo(f"note: {found.accent} cannot be made readable; pages keep the default colours", err=True)
 
 
 def _show_provider(found: Provider, parts: Parts) -> None:

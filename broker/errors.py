@@ -53,30 +53,32 @@ class Problem(Exception):
 
 CATALOGUE: dict[str, Entry] = {
     "wrong-state": Entry(409, "Dit kan nu niet.", "This is not possible now."),
-    "unknown-session": Entry(404, "Deze sessie bestaat niet (meer).", "There is no such session (any more)."),
+    "unknown-session": Entry(404, "Deze sessie is er niet (meer).", "There is no such session (any more)."),
     "session-ended": Entry(410, "Deze sessie is afgelopen.", "This session has ended."),
-    "wrong-secret": Entry(401, "U heeft geen toegang met deze sleutel.", "This secret gives no access."),
+    "wrong-secret": Entry(401, "Je hebt hier geen toegang meer.", "You have no access here any more."),
     "taken-over": Entry(409, "Deze pagina is elders geopend.", "This page was opened elsewhere."),
     "token-invalid": Entry(
         410,
-        "Deze code is verlopen of al gebruikt. Scan de nieuwe code.",
-        "This code is over or used. Scan the new one.",
+        "Deze code is verlopen of al gebruikt. Gebruik de nieuwe code.",
+        "This code has expired or was used before. Use the new one.",
     ),
     "already-paired": Entry(409, "Er is al een telefoon gekoppeld.", "A phone is linked already."),
     "wrong-code": Entry(
-        422, "Deze code klopt niet. Kijk op uw telefoon.", "This code is not right. Look at your phone."
+        422, "Deze code klopt niet. Kijk op je telefoon.", "This code is not right. Look at your phone."
     ),
     "pairing-ended": Entry(
         410, "De koppeling is gestopt. Scan de nieuwe QR-code.", "Linking has stopped. Scan the new QR code."
     ),
-    "not-your-part": Entry(403, "Dit doet uw partner op de eigen telefoon.", "Your partner does this on their phone."),
+    "not-your-part": Entry(403, "Dit doet je partner op de eigen telefoon.", "Your partner does this on their phone."),
     "unknown-person": Entry(404, "Deze persoon doet niet mee.", "This person does not take part."),
     "unknown-source": Entry(404, "Deze bron wordt niet gevraagd.", "This source is not asked."),
-    "source-busy": Entry(409, "Deze bron wordt al opgehaald.", "This source is being fetched."),
-    "source-required": Entry(409, "Deze bron is verplicht.", "This source is required."),
-    "not-ready": Entry(409, "Haal eerst alle verplichte gegevens op.", "First fetch everything that is required."),
+    "source-busy": Entry(409, "Deze gegevens worden al opgehaald.", "These data are being fetched already."),
+    "source-required": Entry(409, "Deze bron kun je niet overslaan.", "This source cannot be skipped."),
+    "not-ready": Entry(409, "Haal eerst alle gegevens op die nodig zijn.", "First fetch everything that is needed."),
     "frozen": Entry(
-        409, "Er is al toestemming gegeven. Kies eerst 'toch wijzigen'.", "Consent was given. First choose 'change'."
+        409,
+        "Er is al toestemming gegeven. Kies eerst 'Toch wijzigen'.",
+        "Consent was given. First choose 'Change after all'.",
     ),
     "review-changed": Entry(
         409, "De gegevens zijn veranderd. Bekijk ze opnieuw.", "The data have changed. Look at them again."
@@ -84,17 +86,26 @@ CATALOGUE: dict[str, Entry] = {
     "consent-needs-login": Entry(409, "Log eerst zelf in op deze telefoon.", "First log in yourself on this phone."),
     "login-unknown": Entry(
         410,
-        "Deze inlogpoging is verlopen. Begin opnieuw bij de bron.",
-        "This login is over. Start again at the source.",
+        "Je inlogpoging is verlopen. Log opnieuw in bij deze bron.",
+        "This login has expired. Log in again for this source.",
     ),
-    "wrong-person": Entry(409, "Iemand anders is ingelogd dan verwacht.", "Somebody else logged in than was expected."),
+    "wrong-person": Entry(
+        409, "Er is iemand anders ingelogd dan we verwachtten.", "Somebody else logged in than we expected."
+    ),
     "household-unknown": Entry(
-        400, "Kies of u de gegevens alleen of met partner levert.", "Say whether you come alone or with a partner."
+        400,
+        "Kies eerst: alleen jouw gegevens, of ook die van je partner.",
+        "First choose: only your data, or also your partner's.",
     ),
     "payload-mismatch": Entry(409, "Dit is een ander bericht.", "That is the digest of another payload."),
-    "replayed": Entry(401, "Dit verzoek is al gebruikt.", "This proof was used before."),
+    "replayed": Entry(401, "Dit verzoek is al eerder gedaan.", "This proof was used before."),
     "idempotency-mismatch": Entry(
         409, "Deze sleutel hoort bij een ander verzoek.", "This Idempotency-Key belongs to another request."
+    ),
+    "too-many-texts": Entry(
+        409,
+        "Er zijn al twee sms'jes gestuurd. Typ het adres zelf in op je telefoon.",
+        "Two text messages were sent already. Type the address on your phone yourself.",
     ),
     "busy": Entry(503, "Het is even te druk. Probeer het zo opnieuw.", "Too busy just now. Try again shortly."),
     "invalid-request": Entry(400, "Het verzoek klopt niet.", "The request is not valid."),
@@ -102,12 +113,12 @@ CATALOGUE: dict[str, Entry] = {
     "too-large": Entry(413, "Het verzoek is te groot.", "The request is too large."),
     "not-found": Entry(404, "Deze pagina bestaat niet.", "There is nothing here."),
     "method-not-allowed": Entry(405, "Dit kan hier niet.", "This method is not allowed here."),
-    "unauthorized": Entry(401, "U moet zich eerst bekendmaken.", "Authentication is needed."),
+    "unauthorized": Entry(401, "Je moet eerst laten zien wie je bent.", "Authentication is needed."),
     "use-dpop-nonce": Entry(401, "Probeer het opnieuw.", "Send the proof again with the nonce given."),
     "invalid-proof": Entry(401, "Deze telefoon wordt niet herkend.", "The DPoP proof is not valid."),
     "invalid-client": Entry(401, "Deze aanbieder wordt niet herkend.", "The client assertion is not valid."),
     "unsupported-grant-type": Entry(
-        400, "Deze manier van aanmelden bestaat hier niet.", "Only the client_credentials grant is supported."
+        400, "Deze manier van aanmelden kan hier niet.", "Only the client_credentials grant is supported."
     ),
     "unknown-profile": Entry(400, "Dit profiel bestaat niet.", "There is no such profile."),
     "recipient-key": Entry(

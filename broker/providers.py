@@ -20,6 +20,7 @@ from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key
 
+from broker.brand import ACCENT_PATTERN, MAX_LOGO_BYTES, LogoError, logo_type
 from connectors.contract import Field
 from connectors.outbound import host_port
 from sessions.model import Profile, Text
@@ -50,7 +51,10 @@ class ProfileEntry(Profile, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A provider as its file says. `keys` are public JWKs: `use: sig` for client assertions, `use: enc` to seal to."""
+    """A provider as its file says. `keys` are public JWKs: `use: sig` for client assertions, `use: enc` to seal to.
+
+    `accent` colours the pages its citizens see; `logo` holds the bytes of the file's `logo_file`.
+    """
 
     id: str
     name: Text
@@ -59,6 +63,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     webhook: Webhook | None = None
     profile: tuple[ProfileEntry, ...] = ()
     return_url: str | None = None
+    accent: str | None = None
+    logo: bytes | None = None
 
     def profile_named(self, profile_id: str) -> Profile | None:
         """The profile with this id."""
@@ -66,12 +72,19 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def read_file(path: Path, *, https_only: bool = False) -> Provider:
-    """Read a provider's TOML file; see `checked`. Raises ProviderError."""
+    """Read a provider's TOML file, and the logo it names, beside it; see `checked`. Raises ProviderError."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
+        if "logo_file" in values:
+            values["logo"] = _start_of(path.parent / str(values.pop("logo_file")), MAX_LOGO_BYTES + 1)
         return checked(msgspec.convert(values, Provider), https_only=https_only)
     except (OSError, ValueError) as error:  # of the file system, TOML, UTF-8 and msgspec
         raise ProviderError(f"{path}: {error}") from None
+
+
+def _start_of(path: Path, size: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(size)
 
 
 def checked(provider: Provider, *, https_only: bool = False) -> Provider:
@@ -93,6 +106,7 @@ def checked(provider: Provider, *, https_only: bool = False) -> Provider:
             "a profile has no key to seal to (use: enc; P-256 or X25519, for nlgov RSA of 3072 bits)",
         ),
         *_address_problems(provider, https_only=https_only),
+        *_look_problems(provider),
     ]
     found = [text for wrong, text in problems if wrong]
     if found:
@@ -105,6 +119,17 @@ def checked(provider: Provider, *, https_only: bool = False) -> Provider:
         webhook = Webhook(url=provider.webhook.url, secret=new_webhook_secret())
         provider = msgspec.structs.replace(provider, webhook=webhook)
     return provider
+
+
+def _look_problems(provider: Provider) -> list[tuple[bool, str]]:
+    accent, reason = provider.accent, ""
+    try:
+        if provider.logo is not None:
+            logo_type(provider.logo)
+    except LogoError as error:
+        reason = str(error)
+    wrong = accent is not None and re.fullmatch(ACCENT_PATTERN, accent) is None
+    return [(wrong, "accent must be # and six hexadecimal digits"), (reason != "", reason)]
 
 
 def _address_problems(provider: Provider, *, https_only: bool) -> list[tuple[bool, str]]:

@@ -64,6 +64,7 @@ class SessionView(Record, frozen=True, kw_only=True):
     consented_at: datetime | None = None
     ended_at: datetime | None = None
     payload_digest: str | None = None
+    invitation: str | None = None
 
 
 class Listed(Record, frozen=True, kw_only=True):
@@ -153,15 +154,20 @@ class BackOffice:
         own = [self.signing_key, *self.encryption_keys]
         return {"keys": [key.export_public(as_dict=True) for key in own]}
 
-    def provider_file(self, profiles: Iterable[ProfileEntry], *, name: Text, webhook_url: str | None = None) -> str:
-        """The TOML text for `ophaalbrug provider add`."""
+    def provider_file(
+        self, profiles: Iterable[ProfileEntry], *, name: Text, webhook_url: str | None = None, **look: str
+    ) -> str:
+        """The TOML text for `ophaalbrug provider add`. `look`: accent, and logo_file beside where it is written."""
         facts: dict[str, Any] = {"id": self.id, "name": msgspec.to_builtins(name), **self.public_jwks()}
+        facts |= look
         if webhook_url is not None:
             facts["webhook"] = {"url": webhook_url, "secret": self.webhook_secret}
         return as_toml({**facts, "profile": [msgspec.to_builtins(profile) for profile in profiles]})
 
-    async def create_session(self, profile: str, *, idempotency_key: str = "", **wishes: str | int) -> Created:
-        """Open a session. `wishes` as in the API: household, reference, language, returnUrl, expiresIn.
+    async def create_session(
+        self, profile: str, *, idempotency_key: str = "", **wishes: str | int | Mapping[str, str]
+    ) -> Created:
+        """Open a session. `wishes` as in the API: household, reference, language, returnUrl, expiresIn, invitation.
 
         The same `idempotency_key` with the same wishes gives the same session; without one each call opens another.
         Raises ApiError.

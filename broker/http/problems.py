@@ -1,4 +1,7 @@
-"""From exceptions to RFC 9457 answers: one table, `broker.errors.CATALOGUE`. An expected refusal is never a 500."""
+"""From exceptions to answers: RFC 9457 for a program, a page for a person. An expected refusal is never a 500.
+
+One table says what each code means, `broker.errors.CATALOGUE`; the page is that of `problem_pages`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from msgspec.structs import replace
 
 from broker.errors import CATALOGUE, Problem
+from broker.http.problem_pages import problem_page, wants_problem_page
 from broker.http.requests import AnyRequest
 from broker.telemetry import log, where
 from connectors.login import LoginRefused
@@ -47,62 +51,62 @@ class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     error: Literal["invalid_request", "invalid_client", "unsupported_grant_type"] | None = None
 
 
-def answer(
-    code: str,
-    *,
-    errors: tuple[str, ...] = (),
-    headers: dict[str, str] | None = None,
-    facts: dict[str, Any] | None = None,
-) -> Response[ProblemDetails]:
-    """The answer for one code of the catalogue."""
-    entry = CATALOGUE[code]
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What an exception comes to: a code of the catalogue, and what goes along."""
+
+    code: str
+    errors: tuple[str, ...] = ()
+    headers: dict[str, str] = {}
+    facts: dict[str, Any] = {}
+
+
+def answer(said: Said) -> Response[ProblemDetails]:
+    """The answer for a program."""
+    entry = CATALOGUE[said.code]
     details = ProblemDetails(
-        type=TYPE_PREFIX + code,
-        title=code.replace("-", " ").capitalize(),
+        type=TYPE_PREFIX + said.code,
+        title=said.code.replace("-", " ").capitalize(),
         status=entry.status,
         detail=entry.en,
         detail_nl=entry.nl,
-        code=code,
-        errors=errors,
-        tries_left=(facts or {}).get("triesLeft"),
+        code=said.code,
+        errors=said.errors,
+        tries_left=said.facts.get("triesLeft"),
     )
-    return Response(details, status_code=entry.status, media_type=MEDIA_TYPE, headers=headers)
+    return Response(details, status_code=entry.status, media_type=MEDIA_TYPE, headers=said.headers)
 
 
-def on_problem(_: AnyRequest, error: Problem) -> Response[ProblemDetails]:
-    """Our own problems."""
-    return answer(error.code, errors=error.errors, headers=error.headers)
+def _problem(error: Problem) -> Said:
+    return Said(code=error.code, errors=error.errors, headers=error.headers)
 
 
-def on_refused(_: AnyRequest, error: Refused) -> Response[ProblemDetails]:
-    """What the session refuses."""
-    return answer(error.code, facts=error.facts)
+def _refused(error: Refused) -> Said:
+    return Said(code=error.code, facts=error.facts)
 
 
-def on_login_refused(_: AnyRequest, error: LoginRefused) -> Response[ProblemDetails]:
+def _login_refused(error: LoginRefused) -> Said:
     """The identity provider cannot be used to begin a login."""
     log.warning("login.unavailable", reason=error.reason)
-    return answer("login-unavailable")
+    return Said(code="login-unavailable")
 
 
-def on_store_unavailable(_: AnyRequest, error: StoreUnavailable) -> Response[ProblemDetails]:
-    """The store did not answer."""
+def _store_unavailable(error: StoreUnavailable) -> Said:
     log.error("store.unavailable", where=where(error))
-    return answer("store-unavailable", headers={"Retry-After": "5"})
+    return Said(code="store-unavailable", headers={"Retry-After": "5"})
 
 
-def on_vault(_: AnyRequest, error: VaultError) -> Response[ProblemDetails]:
+def _vault(error: VaultError) -> Said:
     """A ciphertext does not open: the token, the server's secret or the store is another one."""
     log.error("vault.does_not_open", where=where(error))
-    return answer("wrong-secret")
+    return Said(code="wrong-secret")
 
 
-def on_http(_: AnyRequest, error: HTTPException) -> Response[ProblemDetails]:
+def _http(error: HTTPException) -> Said:
     """What the framework refuses before a handler runs."""
     code = _BY_STATUS.get(error.status_code, "internal" if error.status_code >= 500 else "invalid-request")
     if code == "internal":
         log.error("request.failed", where=where(error))
-    return answer(code, errors=_parameters(error), headers=dict(error.headers or {}))
+    return Said(code=code, errors=_parameters(error), headers=dict(error.headers or {}))
 
 
 def _parameters(error: HTTPException) -> tuple[str, ...]:
@@ -111,30 +115,41 @@ def _parameters(error: HTTPException) -> tuple[str, ...]:
     return tuple(f"{item['key']}: not a valid value" for item in found or ())
 
 
-def on_anything(_: AnyRequest, error: Exception) -> Response[ProblemDetails]:
+def _anything(error: Exception) -> Said:
     """A bug. Nothing of it is shown."""
     log.error("request.failed", where=where(error))
-    return answer("internal")
+    return Said(code="internal")
 
 
-def _for_oauth(handler: Callable[[AnyRequest, Any], Response[ProblemDetails]]) -> Any:
-    """The same answer, with RFC 6749's code beside ours where it has one."""
+def _answering(read: Callable[[Any], Said]) -> Any:
+    """A handler of exceptions: a page for a person, RFC 9457 for a program."""
 
-    def answered(request: AnyRequest, error: Exception) -> Response[ProblemDetails]:
-        made = handler(request, error)
+    def answered(request: AnyRequest, error: Exception) -> Response[Any]:
+        said = read(error)
+        return problem_page(request, said.code, said.headers) if wants_problem_page(request) else answer(said)
+
+    return answered
+
+
+def _answering_oauth(read: Callable[[Any], Said]) -> Any:
+    """The same for the token endpoint, with RFC 6749's code beside ours where it has one."""
+
+    def answered(_: AnyRequest, error: Exception) -> Response[ProblemDetails]:
+        made = answer(read(error))
         made.content = replace(made.content, error=_OAUTH_ERRORS.get(made.content.code))
         return made
 
     return answered
 
 
-HANDLERS: Any = {
-    Problem: on_problem,
-    Refused: on_refused,
-    LoginRefused: on_login_refused,
-    StoreUnavailable: on_store_unavailable,
-    VaultError: on_vault,
-    HTTPException: on_http,
-    Exception: on_anything,
+_READERS: dict[type[Exception], Callable[[Any], Said]] = {
+    Problem: _problem,
+    Refused: _refused,
+    LoginRefused: _login_refused,
+    StoreUnavailable: _store_unavailable,
+    VaultError: _vault,
+    HTTPException: _http,
+    Exception: _anything,
 }
-OAUTH_HANDLERS: Any = {kind: _for_oauth(handler) for kind, handler in HANDLERS.items()}
+HANDLERS: Any = {kind: _answering(read) for kind, read in _READERS.items()}
+OAUTH_HANDLERS: Any = {kind: _answering_oauth(read) for kind, read in _READERS.items()}

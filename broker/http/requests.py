@@ -1,19 +1,23 @@
-"""Reading requests: JSON bodies with every mistake named at once, bearer tokens, cookies, and our own address."""
+"""Reading requests: JSON bodies with every mistake named at once, bearer tokens, cookies, language, our own address."""
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeVar, cast
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
+from babel import negotiate_locale
 from litestar import Request
 
 from broker.errors import Problem
 from broker.parts import Parts
+from broker.texts import Language
 
 AnyRequest = Request[Any, Any, Any]
 MAX_BODY_BYTES = 64 * 1024
 COOKIE = "__Host-ophaalbrug"
+LANGUAGES = ("nl", "en")
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 
@@ -35,6 +39,20 @@ async def body_of(request: AnyRequest, kind: type[_T]) -> _T:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise Problem("invalid-request", errors=mistakes(raw, kind)) from None
+
+
+async def sent_in(request: AnyRequest, kind: type[_T]) -> _T:
+    """A body as `kind`, sent by a program as JSON or by a page's form. Raises Problem as `body_of` does."""
+    media_type = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
+    if media_type != "application/x-www-form-urlencoded":
+        return await body_of(request, kind)
+    raw = await request.body()
+    if len(raw) > MAX_BODY_BYTES:
+        raise Problem("too-large")
+    try:
+        return msgspec.convert(dict(parse_qsl(raw.decode(), max_num_fields=20)), kind, strict=False)
+    except ValueError:  # no UTF-8, too many fields, or not what was asked
+        raise Problem("invalid-request") from None
 
 
 def mistakes(raw: bytes, kind: type[msgspec.Struct]) -> tuple[str, ...]:
@@ -78,6 +96,26 @@ def bearer(request: AnyRequest, scheme: str) -> str:
         challenge = f'{scheme} realm="ophaalbrug"'
         raise Problem("unauthorized", headers={"WWW-Authenticate": challenge})
     return token
+
+
+def preferred_language(request: AnyRequest) -> Language:
+    """The language of a page without a session: `?lang=`, else what the browser asks for, else Dutch."""
+    asked = request.query_params.get("lang")
+    if asked not in LANGUAGES:
+        asked = negotiate_locale(_by_weight(request.headers.get("accept-language", "")), LANGUAGES, sep="-")
+    return cast(Language, asked or "nl")
+
+
+def _by_weight(header: str) -> list[str]:
+    """The language ranges of an Accept-Language header, most wanted first (RFC 9110, 12.5.4)."""
+    found: list[tuple[float, str]] = []
+    for part in header.split(","):
+        name, _, weight = part.partition(";")
+        given = re.fullmatch(r"\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*", weight)
+        wanted = float(given[1]) if given else 1.0
+        if wanted > 0:
+            found.append((wanted, name.strip().lower()))
+    return [name for _, name in sorted(found, key=lambda entry: -entry[0])]
 
 
 def own_url(request: AnyRequest) -> str:
