@@ -13,12 +13,14 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from broker.contact import MAX_ADDRESS, Contact, is_address, seal_contact
 from broker.errors import Problem
 from broker.jwks import provider_keys
 from broker.parts import Parts
 from broker.providers import Provider, can_seal, import_key, sealing_jwk
 from broker.telemetry import log, session_ref, sessions_total
 from schemas.base import Inbound, is_bsn
+from sessions import inviting
 from sessions.change import Change
 from sessions.errors import Refused
 from sessions.model import HouseholdPolicy, Profile, Recipient, Session, State
@@ -37,6 +39,13 @@ Reference = Annotated[
 IdempotencyKey = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,255}$")]
 
 
+class Invitation(Inbound, frozen=True, kw_only=True):
+    """Whom to invite by mail. It is told to nobody, and forgotten as soon as somebody starts."""
+
+    email: Annotated[str, Meta(max_length=MAX_ADDRESS, extra_json_schema={"format": "email"})]
+    name: Annotated[str, Meta(max_length=100, description="how the mail greets them: Dear …")] | None = None
+
+
 class SessionRequest(Inbound, frozen=True, kw_only=True):
     """What a provider sends to open a session."""
 
@@ -50,6 +59,9 @@ class SessionRequest(Inbound, frozen=True, kw_only=True):
         Annotated[str, Meta(pattern=r"^https://\S{1,2000}$(?!\n)", description="where a citizen goes on afterwards")]
         | None
     ) = None
+    invitation: Annotated[
+        Invitation | None, Meta(description="whom the broker mails the link to; without it you give it yourself")
+    ] = None
     expires_in: (
         Annotated[int, Meta(ge=HOUR, le=12 * 7 * 24 * HOUR, description="seconds until someone must have started")]
         | None
@@ -57,7 +69,7 @@ class SessionRequest(Inbound, frozen=True, kw_only=True):
 
 
 class _Mark(msgspec.Struct, frozen=True):
-    """What an Idempotency-Key leaves: the session it made and the hash of the request."""
+    """What an Idempotency-Key leaves: the session it made and the HMAC of the request, which may name an invitee."""
 
     session: str
     request: str
@@ -86,14 +98,20 @@ async def create(parts: Parts, provider: Provider, request: SessionRequest, idem
         reference=request.reference,
         return_url=request.return_url or provider.return_url,
     )
-    mark = _Mark(session.id, hashlib.sha256(msgspec.json.encode(request)).hexdigest())
+    change = _invited(parts, session, request.invitation) if request.invitation else Change(session=session)
+    mark = _Mark(session.id, parts.keys.ring.digest("request", msgspec.json.encode(request).decode()))
     named = (mark_name, msgspec.json.encode(mark)) if mark_name else None
-    earlier = await parts.sessions.create(Change(session=session), now, named)
+    earlier = await parts.sessions.create(change, now, named)
     if earlier is not None:
         return await _repeated(parts, earlier, mark)
     sessions_total.labels(State.CREATED).inc()
     log.info("session.created", session_ref=session_ref(session.id), provider=provider.id)
     return Opened(session=session, version=1, seen_at=now)
+
+
+def _invited(parts: Parts, session: Session, invitation: Invitation) -> Change:
+    contact = Contact(email=invitation.email, name=(invitation.name or "").strip() or None)
+    return inviting.invited(session, seal_contact(parts.keys.ring, session.id, contact))
 
 
 async def _repeated(parts: Parts, earlier: bytes, mark: _Mark) -> Opened:
@@ -119,9 +137,22 @@ def _check(parts: Parts, profile: Profile, request: SessionRequest) -> None:
             "profile: a required source is asked none of its fields",
         ),
     ]
+    if request.invitation is not None:
+        problems += _invitation_problems(parts, request.invitation)
     found = tuple(text for wrong, text in problems if wrong)
     if found:
         raise Problem("invalid-request", errors=found)
+
+
+def _invitation_problems(parts: Parts, invitation: Invitation) -> list[tuple[bool, str]]:
+    return [
+        (parts.settings.mail is None, "invitation: this broker sends no mail"),
+        (not is_address(invitation.email), "invitation: email is not a mail address"),
+        (
+            invitation.name is not None and not invitation.name.isprintable(),
+            "invitation: name has characters that cannot be printed",
+        ),
+    ]
 
 
 def _holds_bsn(reference: str) -> bool:

@@ -15,7 +15,7 @@ from broker.providers import Providers
 from broker.settings import Settings, SettingsError
 from connectors.contract import Connector
 from connectors.login import DigiD, LoginSettings
-from connectors.outbound import ClientCertificate, Door
+from connectors.outbound import ClientCertificate, Door, host_port
 from connectors.registry import default_registry
 from sessions.ending import Sign
 from sessions.store.changes import Changes
@@ -38,7 +38,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     changes: Changes
     providers: Providers
     connectors: dict[str, Connector]
-    sources: Door  # to the configured sources and the identity provider
+    sources: Door  # to the configured sources, the identity provider and the gateway for text messages
     outside: Door  # to addresses that providers gave
     digid: DigiD | None
     sign_purge: Sign
@@ -80,9 +80,9 @@ def _made(settings: Settings, keys: Keys, connection: Connection, changes: Chang
         raise SettingsError(str(error)) from None
     login = _login(settings)
     hosts = {host for connector in connectors.values() for host in connector.hosts()}
-    sources = Door.configured(
-        frozenset(hosts | (login.hosts() if login else frozenset())), _certificates(connectors, settings)
-    )
+    hosts |= login.hosts() if login else frozenset()
+    hosts |= {host_port(settings.sms.base_url)} if settings.sms else frozenset()
+    sources = Door.configured(frozenset(hosts), _certificates(connectors, settings))
     records = Records(connection)
     return Parts(
         settings=settings,

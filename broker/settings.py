@@ -6,8 +6,10 @@ Every field says what it is for. Production refuses unsafe combinations with all
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 from urllib.parse import urlsplit
@@ -18,12 +20,40 @@ from msgspec import Meta
 from connectors.outbound import host_port
 
 PREFIX = "OPHAALBRUG_"
+_STRUCTURED = ("login", "connectors", "delivery_schedule_seconds", "mail", "sms", "reminder_hours")
 MIN_SECRET_BYTES = 32
+_SMS_SENDER = "at most 11 letters and digits, or a number of at most 16 digits"
 MAX_PARTITIONS = 256  # a session's id begins with its partition, in two hexadecimal digits
 
 
 class SettingsError(Exception):
     """The settings cannot be used; the text lists every reason."""
+
+
+class MailSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The mail server that takes our mail. `sender` is the From address, with or without a name before it.
+
+    `tls`: starttls (and nothing at all without it), tls from the first byte, or none. `timeout_seconds` is for one mail
+    as a whole.
+    """
+
+    host: str
+    sender: str
+    port: int = 587
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    password: str = ""
+    timeout_seconds: float = 20.0
+
+
+class SmsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The gateway that takes our text messages; `sender` is what a phone shows: 11 letters or digits, or a number."""
+
+    gateway: Literal["cm"]
+    product_token: str
+    sender: str
+    base_url: str = "https://gw.messaging.cm.com"
+    timeout_seconds: float = 10.0
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,10 +90,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str,
         Meta(description="file with the broker's signing keys and secret; in development empty makes one in data_dir"),
     ] = ""
-    contact_email: Annotated[str, Meta(description="where operators can be reached; shown in the API")] = (
+    contact_email: Annotated[str, Meta(description="where operators can be reached; shown in the API and on pages")] = (
         "beheer@ophaalbrug.example"
     )
-    contact_url: Annotated[str, Meta(description="page about this broker")] = "https://ophaalbrug.example"
+    contact_url: Annotated[str, Meta(description="page about this broker; linked from its front page")] = (
+        "https://ophaalbrug.example"
+    )
     source_urn: Annotated[str, Meta(description="source of our CloudEvents (NL GOV: urn:nld:oin:…:systeem:…)")] = (
         "urn:nld:oin:00000000000000000000:systeem:ophaalbrug"
     )
@@ -83,6 +115,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sandbox: Annotated[bool, Meta(description="whether the pretend outside world may be used; never production")] = (
         False
     )
+    mail: Annotated[
+        MailSettings | None, Meta(description="[mail]: the server for invitations; without it none are sent")
+    ] = None
+    reminder_hours: Annotated[
+        tuple[float, ...],
+        Meta(description="hours after its creation at which nobody having started a session is reminded", max_length=3),
+    ] = (24, 48, 66)
+    sms: Annotated[
+        SmsSettings | None, Meta(description="[sms]: the gateway for text messages; without it none are offered")
+    ] = None
     login: Annotated[dict[str, Any], Meta(description="[login]: the DigiD bridge; see docs/guides/operator.md")] = {}
     connectors: Annotated[
         dict[str, dict[str, Any]], Meta(description="[connectors.<id>]: one table per source that is switched on")
@@ -117,21 +159,41 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         name = variable.removeprefix(PREFIX).lower()
         if not variable.startswith(PREFIX) or name == "settings":
             continue
-        structured = name in ("login", "connectors", "delivery_schedule_seconds")
-        found[name] = msgspec.json.decode(text) if structured else text
+        found[name] = msgspec.json.decode(text) if name in _STRUCTURED else text
     return found
 
 
 def check(settings: Settings) -> None:
     """Refuse what cannot work, and what production must not run with. Raises SettingsError with every reason."""
     rules = [
-        (not _is_origin(settings.base_url), "base_url must be scheme, host and port only, without a slash at its end")
+        (not _is_origin(settings.base_url), "base_url must be scheme, host and port only, without a slash at its end"),
+        (sorted({*settings.reminder_hours}) != [*settings.reminder_hours], "reminder_hours must rise"),
+        *_messaging(settings),
     ]
     if settings.mode == "production":
         rules += _forbidden(settings)
     reasons = [reason for wrong, reason in rules if wrong]
     if reasons:
         raise SettingsError(f"{settings.mode} refuses to start: " + "; ".join(reasons))
+
+
+def _messaging(settings: Settings) -> list[tuple[bool, str]]:
+    """What is wrong with [mail] and [sms]; one that is there must be whole."""
+    mail, sms = settings.mail, settings.sms
+    rules: list[tuple[bool, str]] = []
+    if mail is not None:
+        rules += [
+            (not mail.host, "[mail] needs a host"),
+            ("@" not in parseaddr(mail.sender)[1], "[mail] sender must be a mail address"),
+            (bool(mail.username) != bool(mail.password), "[mail] username and password go together"),
+        ]
+    if sms is not None:
+        rules += [
+            (not sms.product_token, "[sms] needs a product_token"),
+            (re.fullmatch("[A-Za-z0-9 ]{1,11}|[0-9]{1,16}", sms.sender) is None, f"[sms] sender must be {_SMS_SENDER}"),
+            (not _is_address(sms.base_url), "[sms] base_url must be an address without a slash at its end"),
+        ]
+    return rules
 
 
 def _forbidden(settings: Settings) -> list[tuple[bool, str]]:
@@ -145,20 +207,29 @@ def _forbidden(settings: Settings) -> list[tuple[bool, str]]:
             0 < len(settings.secret.encode()) < MIN_SECRET_BYTES,
             f"secret must have at least {MIN_SECRET_BYTES} bytes",
         ),
+        (settings.mail is not None and settings.mail.tls == "none", "[mail] tls none sends addresses in the clear"),
+        (
+            settings.sms is not None and urlsplit(settings.sms.base_url).scheme != "https",
+            "[sms] base_url must be https",
+        ),
         (settings.sandbox, "the sandbox is a pretend world"),
         (bool(settings.clock_offset_file), "clock_offset_file is for tests"),
         (bool(settings.delivery_schedule_seconds), "delivery_schedule_seconds is for tests"),
     ]
 
 
-def _is_origin(url: str) -> bool:
-    """Links are made by adding to it, and issuer and DPoP addresses are compared with it to the letter."""
+def _is_address(url: str) -> bool:
     try:
         host_port(url)
     except ValueError:
         return False
+    return not url.endswith("/")
+
+
+def _is_origin(url: str) -> bool:
+    """Links are made by adding to it, and issuer and DPoP addresses are compared with it to the letter."""
     parts = urlsplit(url)
-    return url == f"{parts.scheme}://{parts.netloc}"
+    return _is_address(url) and url == f"{parts.scheme}://{parts.netloc}"
 
 
 def documented() -> list[tuple[str, str, str]]:
@@ -170,5 +241,5 @@ def documented() -> list[tuple[str, str, str]]:
     for field in info.fields:
         meta = next(m for m in hints[field.name].__metadata__ if isinstance(m, Meta))
         default = {} if field.default is msgspec.NODEFAULT else field.default
-        rows.append((field.name, str(default), meta.description or ""))
+        rows.append((field.name, "" if default is None else str(default), meta.description or ""))
     return rows

@@ -53,6 +53,7 @@ collections_total = Counter(
     "ophaalbrug_collections_total", "Answers of sources", ["connector", "outcome"], registry=metrics
 )
 deliveries_total = Counter("ophaalbrug_deliveries_total", "Delivery attempts", ["type", "outcome"], registry=metrics)
+messages_total = Counter("ophaalbrug_messages_total", "Mails and text messages", ["kind", "outcome"], registry=metrics)
 
 
 def keep_allowed(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -12,7 +12,8 @@ from broker.texts import Language
 from schemas.base import View
 from sessions.consenting import is_ready
 from sessions.lifecycle import attempt_end, deadline
-from sessions.model import Phone, Profile, Session, SourceState, SourceStatus, State, Text
+from sessions.model import InvitationStatus, Phone, Profile, Session, SourceState, SourceStatus, State, Text
+from sessions.pairing import own_phone
 from sessions.store.sessions import Opened
 
 Progress = Literal["todo", "busy", "done", "failed"]
@@ -43,6 +44,7 @@ class ProviderView(View, frozen=True, kw_only=True):
     consented_at: datetime | None = None
     ended_at: datetime | None = None
     payload_digest: str | None = None
+    invitation: InvitationStatus | None = None
 
 
 class SourceView(View, frozen=True, kw_only=True):
@@ -67,7 +69,10 @@ class PersonView(View, frozen=True, kw_only=True):
 
 
 class PhoneView(View, frozen=True, kw_only=True):
-    """A session as a phone sees it. Until it is linked a phone learns only who asks, and why."""
+    """A session as a phone sees it. Until it is linked a phone learns only who asks, and why.
+
+    `partner_phone`: whether the partner's own phone waits for its code, or is linked.
+    """
 
     status: State
     provider: str
@@ -79,6 +84,7 @@ class PhoneView(View, frozen=True, kw_only=True):
     persons: dict[str, PersonView] = {}
     ready: bool = False
     frozen: bool = False
+    partner_phone: Literal["none", "waiting", "linked"] = "none"
     attempt_ends_at: datetime | None = None
     return_url: str | None = None
     purge_receipt: str | None = None
@@ -126,6 +132,7 @@ def for_provider(opened: Opened) -> ProviderView:
         consented_at=utc(session.consented_at) if session.consented_at else None,
         ended_at=utc(session.ended_at) if session.ended_at else None,
         payload_digest=session.payload_digest,
+        invitation=session.invitation,
     )
 
 
@@ -150,8 +157,15 @@ def for_phone(opened: Opened, phone: Phone | None, labels: dict[str, str]) -> Ph
         persons={role: _person(session, role, phone, labels) for role in session.people},
         ready=session.state is State.COLLECTING and is_ready(session),
         frozen=session.frozen,
+        partner_phone=_partner_phone(session),
         attempt_ends_at=utc(attempt_end(session, opened.seen_at)),
     )
+
+
+def _partner_phone(session: Session) -> Literal["none", "waiting", "linked"]:
+    if session.partner_pairing.pending is not None:
+        return "waiting"
+    return "linked" if own_phone(session, "partner") else "none"
 
 
 def _person(session: Session, role: str, phone: Phone, labels: dict[str, str]) -> PersonView:

@@ -6,12 +6,14 @@ Any number of workers may run; work is claimed under a lease, so one that dies i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from broker import purge
 from broker.delivery import Delivery
+from broker.invitations import Messenger
 from broker.parts import Parts
+from broker.settings import Settings
 from broker.telemetry import log, where
 from sessions.errors import Refused
 from sessions.store.scripts import StoreUnavailable, answer
@@ -32,7 +34,14 @@ class Worker:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._delivery = Delivery(parts)
+        delivery, messenger = Delivery(parts), Messenger(parts)
+        self._carriers: dict[str, Callable[[Claim], Awaitable[None]]] = {
+            "index": self._list,
+            "data": delivery.carry_out,
+            "notice": delivery.carry_out,
+            "mail": messenger.mail,
+            "sms": messenger.text,
+        }
         self._watch = parts.changes.watch("work")
         self._stopping = False
         self._under_way: set[asyncio.Task[None]] = set()
@@ -78,7 +87,7 @@ class Worker:
         return 0.0 if taken else min([LOOK_AGAIN_SECONDS, *(due - now for due in later)])
 
     async def _take(self, partition: int, now: float) -> None:
-        lease = self._parts.settings.webhook_timeout_seconds + LEASE_MARGIN_SECONDS
+        lease = longest_attempt(self._parts.settings) + LEASE_MARGIN_SECONDS
         for claim in await self._parts.work.claim(partition, now, lease, CLAIM_AT_ONCE):
             self._start(self._carry_out(claim))
         for session_id in await self._parts.work.claim_deadlines(partition, now, SWEEP_LEASE_SECONDS, CLAIM_AT_ONCE):
@@ -100,10 +109,7 @@ class Worker:
 
     async def _carry_out(self, claim: Claim) -> None:
         try:
-            if claim.queued.effect.kind == "index":
-                await self._list(claim)
-            else:
-                await self._delivery.carry_out(claim)
+            await self._carriers[claim.queued.effect.kind](claim)
         except (Refused, StoreUnavailable):
             raise
         except Exception as error:
@@ -120,6 +126,13 @@ class Worker:
         except Refused:
             await self._parts.records.drop_listed(queued.provider, queued.session)
         await self._parts.work.done(claim)
+
+
+def longest_attempt(settings: Settings) -> float:
+    """The most seconds that anything the worker does may take."""
+    limits = [settings.webhook_timeout_seconds]
+    limits += [channel.timeout_seconds for channel in (settings.mail, settings.sms) if channel is not None]
+    return max(limits)
 
 
 async def clock_differs(parts: Parts) -> bool:

@@ -1,4 +1,4 @@
-"""The pretend world as one web application: the login, the inbox and the switches beside the sources.
+"""The pretend world as one web application: the login, the inbox and the switches beside the sources and the post.
 
 Owns HTTP only; who is logged in is `digid`, what a source says is `sources`.
 """
@@ -19,6 +19,7 @@ from litestar.response import Redirect as Away
 
 from sandbox import digid, pages
 from sandbox.personas.facts import Fault, Source
+from sandbox.post import gateway, mail_server
 from sandbox.sources.belastingdienst import belastingdienst
 from sandbox.sources.brk import mortgages, objects, one_mortgage, one_object, one_owner, owners
 from sandbox.sources.brp import personen
@@ -27,7 +28,7 @@ from sandbox.sources.pensions import pensioenaanspraken
 from sandbox.sources.rdw import rdw
 from sandbox.sources.uwv import uwv
 from sandbox.sources.woz import wozobject, wozobjecten
-from sandbox.world import SandboxSettings, World
+from sandbox.world import Channel, SandboxSettings, World
 
 COOKIE = "sandbox_idp_session"
 Form = URLEncodedBody[dict[str, str]]
@@ -80,11 +81,22 @@ async def inbox_json(state: State) -> Response[bytes]:
     return Response(msgspec.json.encode(_world(state).inbox[::-1]), media_type=MediaType.JSON)
 
 
+@get("/sandbox/mail/{number:int}")
+async def letter(state: State, number: FromPath[int]) -> Response[Any]:
+    """A mail as a mail program shows it, with links that work."""
+    message = _world(state).message(number)
+    if message is None or not message.html:
+        return problem(404, "Deze mail is er niet")
+    # Mails carry their style with them, which our own pages may not.
+    policy = _POLICY.replace("style-src 'self'", "style-src 'unsafe-inline'")
+    return _html(message.html, policy=policy)
+
+
 @put("/sandbox/faults/{source:str}")
 async def switch(state: State, source: FromPath[str], body: RawBody) -> Response[bytes]:
-    """Break a source for everybody, or mend it. Personas keep their own faults."""
+    """Break a source, or `mail` or `sms`, for everybody, or mend it. Personas keep their own faults."""
     try:
-        name = msgspec.convert(source, Source)
+        name: Source | Channel = msgspec.convert(source, Source | Channel)
         wanted = msgspec.json.decode(body, type=Switch)
     except msgspec.MsgspecError:
         return problem(400, "Onbekende bron of storing")
@@ -188,10 +200,10 @@ async def userinfo(state: State, request: Asked) -> Response[Any]:
 def create_app(settings: SandboxSettings) -> Litestar:
     """The whole world, set up by `settings`, which must have its `base_url` by now."""
     world = World(settings)
-    own = (start_page, stylesheet, inbox, inbox_json, switch)
+    own = (start_page, stylesheet, inbox, inbox_json, letter, switch)
     provider = (discovery, jwks, authorize, login, sms, cancel, token, userinfo)
     return Litestar(
-        route_handlers=[*own, *provider, *_SOURCES],
+        route_handlers=[*own, *provider, gateway, *_SOURCES],
         state=State({"world": world, "digid": digid.DigiD(world)}),
         openapi_config=None,
         logging_config=None,
@@ -209,7 +221,7 @@ async def running(settings: SandboxSettings, *, host: str = "127.0.0.1", port: i
         address = f"http://{host}:{listening.getsockname()[1]}"
         app = create_app(msgspec.structs.replace(settings, base_url=settings.base_url or address))
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
-        async with _serving(uvicorn.Server(config), listening):
+        async with mail_server(_world(app.state), host), _serving(uvicorn.Server(config), listening):
             yield address
 
 
@@ -233,12 +245,11 @@ def _idp(state: State) -> digid.DigiD:
     return state.digid
 
 
-def _html(body: str, status: int = 200) -> Response[str]:
-    headers = {
-        "Cache-Control": "no-store",
-        "Referrer-Policy": "no-referrer",
-        "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'",
-    }
+_POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+
+def _html(body: str, status: int = 200, policy: str = _POLICY) -> Response[str]:
+    headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "Content-Security-Policy": policy}
     return Response(body, media_type=MediaType.HTML, status_code=status, headers=headers)
 
 

@@ -113,13 +113,15 @@ def _introduce(stage: Stage) -> None:
 
 
 async def _keep_serving(stage: Stage) -> None:
-    session = await stage.backoffice.create_session("bijstand", household="ask")
+    invitation = {"email": "jij@zandbak.example"}
+    session = await stage.backoffice.create_session("bijstand", household="ask", invitation=invitation)
     say.rule("[bold]Still serving: try it by hand")
     addresses = {
         "who can log in": f"{stage.world_url}/",
         "provider API": f"{stage.broker_url}/v1/openapi.json",
         "phone API": f"{stage.broker_url}/phone/v1/openapi.json",
         "a fresh session": session.journey_url,
+        "the mail that invites to it": f"{stage.world_url}/sandbox/inbox",
     }
     for name, address in addresses.items():
         say.print(f"  {name}:\n    [cyan]{address}[/]", soft_wrap=True)

@@ -84,7 +84,11 @@ def _household(household: Household) -> str:
 
 def _message(message: Message) -> str:
     at = datetime.fromtimestamp(message.at, UTC)
-    return f"<time>{at:%H:%M:%S}</time> aan <code>{escape(message.to)}</code>: {escape(message.text)}"
+    head = f"<time>{at:%H:%M:%S}</time> aan <code>{escape(message.to)}</code>: "
+    if not message.subject:
+        return head + escape(message.text)
+    link = f'<a href="/sandbox/mail/{message.number}">{escape(message.subject)}</a>'
+    return f"{head}{link}<pre>{escape(message.text)}</pre>"
 
 
 def _alert(dutch: str, english: str) -> str:

@@ -273,6 +273,10 @@ class Phone:
         """More time: until when the attempt now runs (UTC)."""
         return (await self._call("POST", "/extension", _Extended)).attempt_ends_at
 
+    async def screen(self, name: str) -> str:
+        """A screen of the app as HTML: the one asked for, or the one that fits."""
+        return (await self.request("GET", f"/screens/{name}")).decode()
+
     async def request(
         self,
         method: str,

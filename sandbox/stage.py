@@ -21,7 +21,7 @@ from jwcrypto.jwk import JWK
 
 from sandbox import app
 from sandbox.backoffice import BackOffice, ProfileEntry, Text
-from sandbox.world import API_KEYS, SandboxSettings
+from sandbox.world import API_KEYS, SMS_TOKEN, SandboxSettings
 
 PROVIDER = "gemeente-zandbak"
 NAME = Text(nl="Gemeente Zandbak (oefening)", en="Municipality of Sandbox (practice)")
@@ -60,6 +60,7 @@ PROFILES = (
         fields=("person.name", "income.employment", "income.benefit"),
     ),
 )
+MAIL_SENDER = "Ophaalbrug (oefening) <post@zandbak.example>"
 READY_SECONDS = 30.0
 STOP_SECONDS = 20.0
 
@@ -158,11 +159,16 @@ async def running(
     variables added to the broker's. Without `sms` no login asks a texted code.
     """
     broker_port, world_port, office_port = (port or free_port() for port in ports)
+    mail_port = free_port()
     broker_url, world_url = f"http://127.0.0.1:{broker_port}", f"http://127.0.0.1:{world_port}"
     client_keys = login_keys(folder)
     world = SandboxSettings(
-        client_jwks=client_keys, redirect_uris=(f"{broker_url}/phone/terug",), slow_seconds=slow_seconds
+        client_jwks=client_keys,
+        redirect_uris=(f"{broker_url}/phone/terug",),
+        slow_seconds=slow_seconds,
+        mail_port=mail_port,
     )
+    environment = settings_for(folder, broker_port, world_url, settings or {}, mail_port=mail_port, sms=sms)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
         await stack.enter_async_context(app.running(world, port=world_port))
@@ -174,7 +180,7 @@ async def running(
             world_url=world_url,
             backoffice=backoffice,
             http=http,
-            environment=_environment(folder, settings_for(folder, broker_port, world_url, settings or {}, sms=sms)),
+            environment=_environment(folder, environment),
             processes={},
         )
         stack.push_async_callback(_down, stage)
@@ -218,8 +224,10 @@ def login_keys(folder: Path) -> dict[str, Any]:
     return {"keys": public}
 
 
-def settings_for(folder: Path, port: int, world: str, more: Mapping[str, str], *, sms: bool = True) -> dict[str, str]:
-    """The broker's settings as environment variables: this world's sources, and its identity provider."""
+def settings_for(
+    folder: Path, port: int, world: str, more: Mapping[str, str], *, mail_port: int, sms: bool = True
+) -> dict[str, str]:
+    """The broker's settings as environment variables: this world's sources, its identity provider and its post."""
     registers = {
         name: {"base_url": f"{world}/{name}", "api_key": API_KEYS[name]} for name in ("brp", "woz", "brk", "rdw")
     }
@@ -237,12 +245,16 @@ def settings_for(folder: Path, port: int, world: str, more: Mapping[str, str], *
         "decryption_key_file": str(folder / "login-enc.pem"),
         "sms_scope": "sms" if sms else None,
     }
+    mail = {"host": "127.0.0.1", "port": mail_port, "tls": "none", "sender": MAIL_SENDER}
+    gateway = {"gateway": "cm", "base_url": f"{world}/cm", "product_token": SMS_TOKEN, "sender": "Zandbak"}
     return {
         "OPHAALBRUG_BASE_URL": f"http://127.0.0.1:{port}",
         "OPHAALBRUG_PORT": str(port),
         "OPHAALBRUG_DATA_DIR": str(folder / "data"),
         "OPHAALBRUG_SANDBOX": "true",
         "OPHAALBRUG_LOGIN": msgspec.json.encode(login).decode(),
+        "OPHAALBRUG_MAIL": msgspec.json.encode(mail).decode(),
+        "OPHAALBRUG_SMS": msgspec.json.encode(gateway).decode(),
         "OPHAALBRUG_CONNECTORS": msgspec.json.encode(connectors).decode(),
         **more,
     }

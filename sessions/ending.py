@@ -78,6 +78,7 @@ def _destroyed(session: Session) -> dict[str, int]:
         "phones": len(session.phones),
         "payloads": 1 if session.payload_digest else 0,
         "consents": len(session.consents),
+        **({"contacts": 1} if session.contact else {}),
     }
 
 
@@ -99,6 +100,7 @@ def _tombstone(session: Session, state: State, facts: PurgeFacts, receipt: str) 
         ended_at=facts.purged_at,
         state=state,
         reason=facts.reason,
+        invitation=session.invitation,
         sequence=session.sequence,
         attempts=session.attempts,
         purge_receipt=receipt,

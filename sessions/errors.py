@@ -29,6 +29,7 @@ RefusalCode = Literal[
     "payload-mismatch",  # acknowledgement of another payload
     "replayed",  # a proof was used twice
     "idempotency-mismatch",  # same Idempotency-Key, other body
+    "too-many-texts",  # both text messages of this session were sent
     "busy",  # too many changes at the same moment
 ]
 

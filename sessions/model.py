@@ -17,6 +17,7 @@ Role = Literal["applicant", "partner"]
 ROLES: tuple[Role, ...] = ("applicant", "partner")
 HouseholdPolicy = Literal["single", "couple", "ask"]
 Language = Literal["nl", "en"]
+InvitationStatus = Literal["waiting", "sent", "failed"]  # failed: the mail server refused the address for good
 
 
 class State(StrEnum):
@@ -198,6 +199,8 @@ class Session(Stored, frozen=True, kw_only=True):
     state: State = State.CREATED
     reason: str | None = None
     contact: bytes | None = None  # whom the invitation goes to, under the server's secret; gone once someone starts
+    invitation: InvitationStatus | None = None  # None: the provider invites by itself
+    mailed_at: float | None = None  # when the invitation or its last reminder went out
     texts_sent: int = 0  # SMS messages with the address of the phone app
     browser: str | None = None
     former_browsers: tuple[str, ...] = ()

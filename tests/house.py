@@ -108,9 +108,9 @@ async def standing(
     **world_settings: Any,
 ) -> AsyncGenerator[House]:
     """A house that stands while the context lasts, on the store at `redis_url`."""
-    port, world_port = stage.free_port(), stage.free_port()
+    port, world_port, mail_port = stage.free_port(), stage.free_port(), stage.free_port()
     world_url, offset_file = f"http://127.0.0.1:{world_port}", folder / "offset"
-    environment = stage.settings_for(folder, port, world_url, settings or {})
+    environment = stage.settings_for(folder, port, world_url, settings or {}, mail_port=mail_port)
     environment |= {
         "OPHAALBRUG_CLOCK_OFFSET_FILE": str(offset_file),
         "OPHAALBRUG_DELIVERY_SCHEDULE_SECONDS": "[0.05, 0.1, 0.2]",
@@ -127,6 +127,7 @@ async def standing(
             client_jwks=client_jwks,
             redirect_uris=(f"{loaded.base_url}/phone/terug",),
             clock=clock_of(loaded),
+            mail_port=mail_port,
             **world_settings,
         )
         await stack.enter_async_context(world.running(pretend, port=world_port))

@@ -223,13 +223,15 @@ def _writes(change: Change, version: int, seen_at: float, now: float, before: Se
 
 
 def _purge_writes(session: Session, before: Session | None) -> list[Write]:
-    """Beside the vault: the payload, its delivery that waits, and a typed code that is still shown."""
-    tag, effect = slot(session.id), f"data:{session.id}"
+    """Beside the vault: the payload, what waits to be sent, and a typed code that is still shown."""
+    tag = slot(session.id)
     typed = before.pairing.typed if before else None
+    effects = [f"data:{session.id}", f"mail:{session.id}"]
+    effects += [f"sms:{session.id}:{number + 1}" for number in range(before.texts_sent if before else 0)]
     return [
         Write("UNLINK", key(session.id, "payload")),
-        Write("ZREM", f"{tag}:outbox", (effect,)),
-        Write("UNLINK", outbox_key(tag, effect)),
+        Write("ZREM", f"{tag}:outbox", tuple(effects)),
+        *(Write("UNLINK", outbox_key(tag, effect)) for effect in effects),
         *([Write("UNLINK", f"{tag}:code:{typed.digest}")] if typed else []),
     ]
 

@@ -32,9 +32,9 @@ from connectors.contract import Absent, Connector, Context, Failed, Field, Found
 from connectors.login import LoginSettings
 from connectors.outbound import Door
 from connectors.registry import default_registry
+from connectors.testing import ConnectorConformance
 from sandbox.citizen import collect
 from sandbox.stage import SOURCES
-from schemas.wealth import Debt
 from sessions import lifecycle
 from tests.house import House, standing
 from tests.integration.provider.asking import linked_phone
@@ -49,7 +49,8 @@ FOR_CITIZENS = re.findall(
     r"\S+",
     "already-paired consent-needs-login frozen household-unknown invalid-proof login-unavailable login-unknown "
     "not-ready not-your-part pairing-ended replayed review-changed source-busy source-required taken-over "
-    "token-invalid too-many-requests unknown-person unknown-source use-dpop-nonce wrong-code wrong-person wrong-secret",
+    "token-invalid too-many-requests too-many-texts unknown-person unknown-source use-dpop-nonce wrong-code "
+    "wrong-person wrong-secret",
 )
 TIMES = {
     "a session waits for someone to start, by default": Settings().session_hours * HOUR,
@@ -329,15 +330,39 @@ async def opened(house: House, folder: Path, sealed: str) -> tuple[dict[str, Any
     return run_python(block("provider", "open_payload.py"))["open_payload"](sealed, own, broker)
 
 
+EXAMPLE = ROOT / "examples" / "connector-duo"
 ABOUT = "999990019"
 REGISTER: Mapping[str, tuple[int, bytes]] = {
-    "found": (200, b'{"bsn": "999990019", "loans": [{"number": "L-1", "outstanding": 8123.45, "on": "2026-01-01"}]}'),
-    "none": (200, b'{"bsn": "999990019", "loans": []}'),
-    "unknown": (404, b""),
+    "found": (200, (EXAMPLE / "tests" / "answers" / "loans.json").read_bytes()),
+    "none": (200, (EXAMPLE / "tests" / "answers" / "no-loans.json").read_bytes()),
+    "unknown": (200, b'{"data": {"ingeschrevenPersoon": null}}'),
+    "gone": (404, b""),
     "nonsense": (200, b"<html>"),
-    "other": (200, b'{"bsn": "999990160", "loans": []}'),
+    "other": (200, b'{"data": {"ingeschrevenPersoon": {"bsn": "999990160", "heeftStudieLening": []}}}'),
     "down": (503, b""),
 }
+
+
+@pytest.mark.parametrize(
+    "name", ["ophaalbrug_duo.py", "pyproject.toml", "tests/test_duo.py", "tests/answers/loans.json"]
+)
+def test_the_example_connector_is_the_one_in_the_project(name: str) -> None:
+    """Each block of the guide is the file of the example package, to the letter."""
+    assert block("connector", name) == (EXAMPLE / name).read_text("utf-8")
+
+
+def test_the_table_of_sources_is_complete() -> None:
+    """Every field of every built-in source, in the order in which a citizen meets them, with nothing left open."""
+    rows = table("sources", "source | field")
+    built_in = [(manifest.id, field) for manifest in default_registry().manifests() for field in manifest.fields]
+    assert [(row[0], row[1]) for row in rows] == built_in
+    assert all(all(row) and len(row) == 7 for row in rows)
+
+
+def test_the_table_of_checks_is_the_kit() -> None:
+    """Every check of the conformance kit, in its order."""
+    checks = [f"`{name}`" for name in vars(ConnectorConformance) if name.startswith("test_")]
+    assert [row[0] for row in table("connector", "check")] == checks
 
 
 @pytest.fixture
@@ -350,10 +375,10 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
     lines = [f"{name} = {target}" for name, target in points.items()]
     (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
-    (tmp_path / "ophaalbrug_studieschuld.py").write_text(block("connector", "ophaalbrug_studieschuld.py"))
+    (tmp_path / "ophaalbrug_duo.py").write_text(block("connector", "ophaalbrug_duo.py"))
     monkeypatch.syspath_prepend(tmp_path)
     yield
-    sys.modules.pop("ophaalbrug_studieschuld", None)
+    sys.modules.pop("ophaalbrug_duo", None)
 
 
 async def asked(connector: Connector, fields: frozenset[Field]) -> Any:
@@ -377,27 +402,26 @@ async def asked(connector: Connector, fields: frozenset[Field]) -> Any:
 @pytest.mark.usefixtures("installed")
 async def test_the_example_connector_is_one() -> None:
     """It joins by its entry point and its settings alone, and gives every outcome of the contract over a socket."""
-    came: list[dict[str, Any]] = []
+    came: list[tuple[str, str]] = []
     answers = iter(REGISTER.values())
 
     async def register(request: web.Request) -> web.Response:
-        came.append({"key": request.headers["X-API-KEY"], **await request.json()})
+        came.append((request.headers["X-API-KEY"], (await request.json())["variables"]["bsn"]))
         status, body = next(answers)
         return web.Response(status=status, body=body)
 
     async with listening(register) as address:
         tables = tomllib.loads(block("connector", "ophaalbrug.toml"))["connectors"]
-        tables["studieschuld"]["base_url"] = address
-        connector = default_registry().build(tables)["studieschuld"]
+        tables["duo"]["url"] = f"{address}/graphql"
+        connector = default_registry().build(tables)["duo"]
         outcomes = {name: await asked(connector, frozenset({"debt.other"})) for name in REGISTER}
         assert await asked(connector, frozenset({"address"})) == Skipped(reason="no-field-asked")
     found = outcomes.pop("found")
     assert isinstance(found, Found)
-    (debt,) = found.records.debts
-    assert isinstance(debt, Debt)
+    debt = found.records.debts[0]
     assert debt.outstanding is not None
-    assert (str(debt.outstanding.amount), debt.sources[0].source) == ("8123.45", "studieschuld")
+    assert (str(debt.outstanding.amount), debt.sources[0].source) == ("8123.45", "duo")
     assert {name for name, outcome in outcomes.items() if outcome == Absent()} == {"none", "unknown"}
     failures = {name: outcome.kind for name, outcome in outcomes.items() if isinstance(outcome, Failed)}
-    assert failures == {"nonsense": "unreadable", "other": "wrong-person", "down": "unavailable"}
-    assert came == [{"key": "KEY", "bsn": ABOUT}] * len(REGISTER)
+    assert failures == {"gone": "refused", "nonsense": "unreadable", "other": "wrong-person", "down": "unavailable"}
+    assert came == [("KEY", ABOUT)] * len(REGISTER)

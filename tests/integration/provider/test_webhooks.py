@@ -19,7 +19,7 @@ from jsonschema import Draft7Validator, FormatChecker
 from broker.delivery import PENALTY_SECONDS, signature_headers
 from broker.keys import Keys, make
 from broker.providers import Webhook
-from broker.worker import LEASE_MARGIN_SECONDS
+from broker.worker import LEASE_MARGIN_SECONDS, longest_attempt
 from sandbox.backoffice import BackOffice, Created
 from sandbox.browser import Browser
 from sandbox.stage import PROFILES
@@ -67,7 +67,7 @@ async def opened(house: House, office: BackOffice, **wishes: str) -> Created:
 
 async def next_attempt(house: House, session_id: str) -> float:
     """Seconds until the next delivery of a session, once the one under way has been concluded."""
-    lease = house.settings.webhook_timeout_seconds + LEASE_MARGIN_SECONDS
+    lease = longest_attempt(house.settings) + LEASE_MARGIN_SECONDS
     waiting = await until(lambda: queued(house, session_id), lambda due: bool(due) and min(due.values()) > lease)
     return min(waiting.values())
 
