@@ -13,7 +13,7 @@ from litestar.types import ASGIApp, HTTPScope
 from broker.collection import Collection
 from broker.consent import Consents
 from broker.dpop import nonce
-from broker.http import journey, openapi, operations, phone, problems, provider
+from broker.http import information, openapi, operations, pages, phone, problems, provider, screens, statics
 from broker.http.envelope import enveloped
 from broker.http.requests import MAX_BODY_BYTES, one_address
 from broker.parts import Parts, running
@@ -42,9 +42,12 @@ def create(settings: Settings, redis_url: str) -> ASGIApp:
         [
             *provider.routers(),
             *phone.routers(),
-            *journey.routers(),
+            *screens.routers(),
+            *pages.routers(),
             *([] if settings.operations_port else operations.routers()),
             *openapi.routers(),
+            *statics.routers(),
+            *information.routers(),
         ],
         before_request=one_address,
         exception_handlers=problems.HANDLERS,

@@ -19,11 +19,11 @@ from sessions.store.sessions import Opened
 
 _TITLES = {
     "applicant": {
-        "nl": "QR-code om uw telefoon te koppelen; u kunt ook een code typen",
+        "nl": "QR-code om je telefoon te koppelen; je kunt ook een code typen",
         "en": "QR code to link your phone; you can type a code instead",
     },
     "partner": {
-        "nl": "QR-code voor de telefoon van uw partner",
+        "nl": "QR-code voor de telefoon van je partner",
         "en": "QR code for your partner's phone",
     },
 }
@@ -47,6 +47,17 @@ async def show_token(parts: Parts, opened: Opened, role: Role, now: float) -> Sh
     url = qr.tokens.token_url(parts.settings.base_url, token)
     svg = qr.pictures.svg(url, title=_TITLES[role][session.language])
     return ShownToken(url=url, svg=svg, renew_after_seconds=qr.tokens.RENEWED_EVERY_SECONDS)
+
+
+async def hand_token(parts: Parts, opened: Opened, now: float) -> qr.tokens.PairingToken:
+    """A token for the browser's own device, good together with its cookie only. Raises Refused."""
+    session = opened.session
+    token = qr.tokens.make_token(session.id)
+    digest = parts.keys.ring.digest("pairing", token)
+    await parts.sessions.move(
+        session.id, lambda s, at: pairing.show_token(s, digest, "applicant", at, s.browser), now, opened
+    )
+    return token
 
 
 async def show_typed_code(parts: Parts, opened: Opened, now: float) -> ShownToken:

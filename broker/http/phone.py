@@ -9,6 +9,7 @@ import msgspec
 from litestar import Router, delete, get, post, put
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
+from litestar.response import Stream
 
 from broker.caller import Caller
 from broker.clock import utc
@@ -118,7 +119,7 @@ async def read_session(request: AnyRequest, caller: NamedDependency[Caller]) -> 
 
 
 @get("/events")
-async def events(request: AnyRequest, caller: NamedDependency[Caller]) -> Any:
+async def events(request: AnyRequest, caller: NamedDependency[Caller]) -> Stream:
     """The same, each time something changes. The proof is checked at the start; the stream ends itself.
 
     It ends too when the phone is out: sent away, replaced, or its person no longer takes part.

@@ -5,6 +5,7 @@ go on; the client comes back.
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator, Callable
 
 import msgspec
@@ -26,6 +27,15 @@ def event_stream(parts: Parts, opened: Opened, view: Callable[[Opened], View]) -
     return Stream(_events(parts, opened.session.id, view), media_type="text/event-stream")
 
 
+def view_id(view: View) -> str:
+    """The id of a view's event: a page that was made from the same view has nothing to ask again."""
+    return _name(msgspec.json.encode(view))
+
+
+def _name(encoded: bytes) -> str:
+    return f"{zlib.crc32(encoded):08x}"
+
+
 async def _events(parts: Parts, session_id: str, view: Callable[[Opened], View]) -> AsyncIterator[bytes]:
     watch = parts.changes.watch(f"session {session_id}")
     ends_at, last = parts.clock() + STREAM_SECONDS, b""
@@ -37,7 +47,7 @@ async def _events(parts: Parts, session_id: str, view: Callable[[Opened], View])
             except (Refused, StoreUnavailable):
                 return
             if now != last:
-                yield b"event: session\ndata: " + now + b"\n\n"
+                yield b"event: session\nid: " + _name(now).encode() + b"\ndata: " + now + b"\n\n"
                 last = now
             if await watch.wait(KEEPALIVE_SECONDS):
                 await asyncio.sleep(SETTLE_SECONDS)

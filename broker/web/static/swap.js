@@ -1,0 +1,61 @@
+// Puts a page that was asked for again in the place of the one that is seen. Keeps what a person was doing: focus, typed
+// text, what was unfolded, where they had scrolled to. Knows nothing of addresses, streams or sessions.
+
+const AROUND = [".top", ".bottom"];
+
+/**
+ * Shows the content of `page`. Where it is another page, by its title, focus moves to the field that comes first there, or
+ * to its heading.
+ * @param {Document} page
+ */
+export function swap(page) {
+  const main = document.querySelector("main");
+  const isOther = page.title !== document.title;
+  const kept = keep(main);
+  const fresh = page.querySelector("main");
+  main.replaceChildren(...fresh.childNodes);
+  main.dataset.status = fresh.dataset.status ?? "";
+  for (const part of AROUND) around(page, part);
+  document.title = page.title;
+  if (isOther) focus(main.querySelector("[autofocus]") ?? main.querySelector("h1") ?? main);
+  else restore(main, kept);
+  announce(main.dataset.status);
+}
+
+/** Says something to people who do not see the page, once. @param {string} [text] */
+export function announce(text) {
+  const status = document.getElementById("status");
+  if (text && status.textContent !== text) status.textContent = text;
+}
+
+function around(page, part) {
+  const before = document.querySelector(part);
+  const after = page.querySelector(part);
+  if (before && after && before.outerHTML !== after.outerHTML) before.replaceWith(after);
+}
+
+function keep(main) {
+  const fields = main.querySelectorAll("input[id]:not([type=hidden]), textarea[id], select[id]");
+  return {
+    focused: main.contains(document.activeElement) ? document.activeElement.id : null,
+    typed: [...fields].map((field) => [field.id, field.checked ?? null, field.value]),
+    open: [...main.querySelectorAll("details[id][open]")].map((details) => details.id),
+  };
+}
+
+function restore(main, { focused, typed, open }) {
+  for (const id of open) main.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
+  for (const [id, checked, value] of typed) {
+    const field = main.querySelector(`#${CSS.escape(id)}`);
+    if (!field) continue;
+    if (["checkbox", "radio"].includes(field.type)) field.checked = checked;
+    else field.value = value;
+  }
+  if (focused === null) return;
+  focus((focused && document.getElementById(focused)) || main);
+}
+
+function focus(element) {
+  if (element.tabIndex < 0) element.tabIndex = -1;
+  element.focus({ preventScroll: true });
+}
