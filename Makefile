@@ -4,20 +4,22 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+NODE_READY := tests/browser/node_modules/.ready
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check audit bench run lock
+.PHONY: help demo test check audit bench screenshots run lock
 
 help:
-	@echo "make demo     play one whole household journey, then keep serving (ONCE=1: stop after it)"
-	@echo "make test     the whole test suite"
-	@echo "make check    formatting, lint, types, import rules, dependencies"
-	@echo "make audit    known vulnerabilities in what is locked"
-	@echo "make bench    the benchmarks"
-	@echo "make run      the broker alone, on the embedded store"
-	@echo "make lock     resolve the lock files again (UPGRADE=1: to the newest versions)"
+	@echo "make demo         play one whole household journey, then keep serving (ONCE=1: stop after it)"
+	@echo "make test         the whole test suite"
+	@echo "make check        formatting, lint, types, import rules, dependencies"
+	@echo "make audit        known vulnerabilities in what is locked"
+	@echo "make bench        the benchmarks"
+	@echo "make screenshots  pictures of every page, in build/screenshots"
+	@echo "make run          the broker alone, on the embedded store"
+	@echo "make lock         resolve the lock files again (UPGRADE=1: to the newest versions)"
 
 demo: $(READY)
 	@$(BIN)/ophaalbrug demo $(if $(ONCE),--once)
@@ -25,7 +27,7 @@ demo: $(READY)
 run: $(READY)
 	@$(BIN)/ophaalbrug serve
 
-test: $(READY)
+test: $(READY) $(NODE_READY)
 	@$(BIN)/pytest --numprocesses auto --dist loadfile --cov
 
 check: $(READY)
@@ -41,8 +43,11 @@ audit: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m bench.run
 
+screenshots: $(READY)
+	@$(BIN)/python -m tests.browser.screens
+
 lock: $(READY)
-	@$(LOCK) $(if $(UPGRADE),--upgrade) --all-extras pyproject.toml --output-file requirements.lock
+	@$(LOCK) $(if $(UPGRADE),--upgrade) --extra sandbox pyproject.toml --output-file requirements.lock
 	@$(LOCK) $(if $(UPGRADE),--upgrade) --all-extras --group dev pyproject.toml --output-file requirements-dev.lock
 	@echo hatchling | $(LOCK) --constraints requirements-dev.lock - --output-file requirements-build.lock
 
@@ -52,6 +57,11 @@ $(READY): requirements-dev.lock pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.lock >&2
 	@$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable . >&2
 	@touch $@
+
+# What the tests of the pages need of Node. Without npm those checks are skipped, and say so.
+$(NODE_READY): tests/browser/package-lock.json tests/browser/.npmrc
+	@if command -v npm >/dev/null; then cd tests/browser && npm ci --silent >&2 && touch node_modules/.ready; \
+		else echo "npm is not installed: what needs axe-core and html-validate is skipped." >&2; fi
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

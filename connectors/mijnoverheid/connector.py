@@ -100,7 +100,8 @@ class MijnOverheid:
         await context.progress("brp")
         place = _wants(context, "possession.real-estate") and self._settings.woz is not None
         call = brp.ask(context.door, self._settings.brp, context.subject.bsn, context.fields, place=place)
-        return await outcome(call)
+        found = await outcome(call)
+        return _narrowed(context, found) if isinstance(found, brp.Registered) else found
 
     async def _titles(self, context: Context) -> Answered[Title]:
         if not _wants(context, "possession.real-estate"):
@@ -179,6 +180,17 @@ class MijnOverheid:
 
 def _wants(context: Context, field: Field) -> bool:
     return field in context.fields
+
+
+def _narrowed(context: Context, person: brp.Registered) -> brp.Registered:
+    """Without relatives for whom no field was asked, should the register tell of them unasked."""
+    asked = {"child": "relation.children"}
+    records = person.records
+    relations = tuple(r for r in records.relations if asked.get(r.kind, "relation.partner") in context.fields)
+    known = {SELF, *(relation.person for relation in relations)}
+    persons = tuple(one for one in records.persons if one.id in known)
+    narrowed = msgspec.structs.replace(records, relations=relations, persons=persons)
+    return msgspec.structs.replace(person, records=narrowed)
 
 
 def _given(answer: Answered[_T]) -> tuple[_T, ...]:
