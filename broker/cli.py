@@ -233,8 +233,13 @@ def keys_new() -> None:
 @main.command()
 @click.option("--once", is_flag=True, help="End after one journey.")
 @click.option("--household", default="married-couple", show_default=True, help="Which pretend household plays.")
-def demo(once: bool, household: str) -> None:
+@click.option("--broker-url", help="Address of the broker, where a proxy with TLS stands before port 8000.")
+@click.option("--world-url", help="The same for the pretend world on port 8010, where people log in.")
+def demo(once: bool, household: str, broker_url: str | None, world_url: str | None) -> None:
     """Play a whole household's journey in a pretend world, and keep serving it."""
     from sandbox.demo import play
 
-    sys.exit(play(once=once, household=household))
+    if bool(broker_url) != bool(world_url):
+        raise click.UsageError("--broker-url and --world-url go together")
+    addresses = (broker_url, world_url) if broker_url and world_url else None
+    sys.exit(play(once=once, household=household, addresses=addresses))

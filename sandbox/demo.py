@@ -65,24 +65,28 @@ class Outcome(msgspec.Struct, kw_only=True):
         return collected and whole and self.residue == 0
 
 
-def play(*, once: bool, household: str) -> int:
-    """Play the journey; 0 only if all of it holds. Without `once` everything keeps serving until Ctrl-C."""
+def play(*, once: bool, household: str, addresses: tuple[str, str] | None = None) -> int:
+    """Play the journey; 0 only if all of it holds. Without `once` everything keeps serving until Ctrl-C.
+
+    `addresses`: under which broker and pretend world are reached, where something stands before them.
+    """
     if household not in HOUSEHOLDS:
         say.print(f"There is no household {household!r}; there are: {', '.join(HOUSEHOLDS)}")
         return 2
     try:
-        return asyncio.run(_play(once=once, household=household))
+        return asyncio.run(_play(once=once, household=household, addresses=addresses))
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 130
 
 
-async def _play(*, once: bool, household: str) -> int:
+async def _play(*, once: bool, household: str, addresses: tuple[str, str] | None) -> int:
     _stop_in_order()
     planted = "Canarie" + secrets.token_hex(8)
     with tempfile.TemporaryDirectory(prefix="ophaalbrug-") as folder:
-        ports = (0, 0, 0) if once else PORTS
+        ports = (0, 0, 0) if once and not addresses else PORTS
         with say.status("Starting the store, the broker, its worker and the pretend world ..."):
-            stack = stages.running(Path(folder), ports=ports, settings={PLANTED_NAME: planted})
+            settings = {PLANTED_NAME: planted}
+            stack = stages.running(Path(folder), ports=ports, addresses=addresses, settings=settings)
             stage = await stack.__aenter__()
         try:
             _introduce(stage)
@@ -116,12 +120,19 @@ async def _keep_serving(stage: Stage) -> None:
     invitation = {"email": "jij@zandbak.example"}
     session = await stage.backoffice.create_session("bijstand", household="ask", invitation=invitation)
     say.rule("[bold]Still serving: try it by hand")
+    say.print(
+        "Open the first address in a browser. Where a phone is to scan the QR code, choose\n"
+        "[italic]Ik kan niet scannen[/] and open the phone's address in a second window. Log in as\n"
+        "[bold]married-couple[/], and as partner [bold]married-couple-partner[/], password [bold]sandbox[/]; SMS codes and\n"
+        "mail lie in the inbox.\n"
+    )
     addresses = {
+        "start here, on the PC": session.journey_url,
+        "the phone, in a second window": f"{stage.broker_url}/phone",
+        "inbox: SMS codes, and the mail that invites": f"{stage.world_url}/sandbox/inbox",
         "who can log in": f"{stage.world_url}/",
         "provider API": f"{stage.broker_url}/v1/openapi.json",
         "phone API": f"{stage.broker_url}/phone/v1/openapi.json",
-        "a fresh session": session.journey_url,
-        "the mail that invites to it": f"{stage.world_url}/sandbox/inbox",
     }
     for name, address in addresses.items():
         say.print(f"  {name}:\n    [cyan]{address}[/]", soft_wrap=True)

@@ -44,7 +44,17 @@ def login(page: Page) -> str:
         return _filled("page.html", title="Vul de sms-code in", content=content)
     problem = _alert("Naam of wachtwoord klopt niet.", "Wrong name or password.") if page.wrong else ""
     users = "".join(f'<option value="{escape(user)}">' for user in user_names())
-    content = _filled("password.html", login=escape(page.login), problem=problem, users=users, cancel=cancel)
+    couple, alone = HOUSEHOLDS["married-couple"], HOUSEHOLDS["single"]
+    content = _filled(
+        "password.html",
+        login=escape(page.login),
+        problem=problem,
+        users=users,
+        applicant=couple.applicant.user,
+        partner=couple.partner.user if couple.partner else "",
+        alone=alone.applicant.user,
+        cancel=cancel,
+    )
     return _filled("page.html", title="Nagemaakt inloggen", content=content)
 
 

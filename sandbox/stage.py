@@ -148,6 +148,7 @@ async def running(
     folder: Path,
     *,
     ports: tuple[int, int, int] = (0, 0, 0),
+    addresses: tuple[str, str] | None = None,
     settings: Mapping[str, str] | None = None,
     slow_seconds: float = 2.0,
     worker_apart: bool = True,
@@ -155,20 +156,23 @@ async def running(
 ) -> AsyncGenerator[Stage]:
     """Everything up and the provider registered; everything down afterwards.
 
-    `ports`: of the broker, the world and the back office; 0 takes a free one. `settings` are environment
+    `ports`: of the broker, the world and the back office; 0 takes a free one. `addresses` are those under which broker
+    and world are reached, where something stands before them (TLS for a real phone). `settings` are environment
     variables added to the broker's. Without `sms` no login asks a texted code.
     """
     broker_port, world_port, office_port = (port or free_port() for port in ports)
     mail_port = free_port()
-    broker_url, world_url = f"http://127.0.0.1:{broker_port}", f"http://127.0.0.1:{world_port}"
+    broker_url, world_url = addresses or (f"http://127.0.0.1:{broker_port}", f"http://127.0.0.1:{world_port}")
     client_keys = login_keys(folder)
     world = SandboxSettings(
+        base_url=world_url,
         client_jwks=client_keys,
         redirect_uris=(f"{broker_url}/phone/terug",),
         slow_seconds=slow_seconds,
         mail_port=mail_port,
     )
-    environment = settings_for(folder, broker_port, world_url, settings or {}, mail_port=mail_port, sms=sms)
+    more = {"OPHAALBRUG_BASE_URL": broker_url, **(settings or {})}
+    environment = settings_for(folder, broker_port, world_url, more, mail_port=mail_port, sms=sms)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
         await stack.enter_async_context(app.running(world, port=world_port))
@@ -237,10 +241,11 @@ def settings_for(
         "belastingdienst": {"url": f"{world}/belastingdienst/graphql", "api_key": API_KEYS["belastingdienst"]},
         "mijnpensioenoverzicht": {"base_url": f"{world}/mpo", "api_key": API_KEYS["mpo"]},
     }
+    base_url = more.get("OPHAALBRUG_BASE_URL", f"http://127.0.0.1:{port}")
     login = {
         "issuer": f"{world}/digid",
         "client_id": "ophaalbrug",
-        "redirect_uri": f"http://127.0.0.1:{port}/phone/terug",
+        "redirect_uri": f"{base_url}/phone/terug",
         "key_file": str(folder / "login-sig.pem"),
         "decryption_key_file": str(folder / "login-enc.pem"),
         "sms_scope": "sms" if sms else None,
@@ -248,7 +253,7 @@ def settings_for(
     mail = {"host": "127.0.0.1", "port": mail_port, "tls": "none", "sender": MAIL_SENDER}
     gateway = {"gateway": "cm", "base_url": f"{world}/cm", "product_token": SMS_TOKEN, "sender": "Zandbak"}
     return {
-        "OPHAALBRUG_BASE_URL": f"http://127.0.0.1:{port}",
+        "OPHAALBRUG_BASE_URL": base_url,
         "OPHAALBRUG_PORT": str(port),
         "OPHAALBRUG_DATA_DIR": str(folder / "data"),
         "OPHAALBRUG_SANDBOX": "true",
