@@ -6,6 +6,7 @@ Pure, but for `sign`, which turns the facts of a purge into a signed receipt.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -67,6 +68,15 @@ def end(session: Session, event: Event, reason: str | None, sign: Sign, event_id
     )
     left, effect = notice(_tombstone(session, state, facts, sign(facts)), _NOTICES[event], event_id)
     return Change(session=left, purge=True, effects=(effect,))
+
+
+def stop(session: Session, by: Literal["citizen", "provider"], sign: Sign, event_id: str, now: float) -> Change:
+    """Somebody stops. A citizen who stops after the last consent takes that back: the provider may have the data
+    already, and must hear that it may not be used.
+    """
+    if by == "citizen" and session.state is State.CONSENTED:
+        return end(session, Event.WITHDRAW, "withdrawn", sign, event_id, now)
+    return end(session, Event.STOP, by, sign, event_id, now)
 
 
 def _destroyed(session: Session) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -26,7 +27,7 @@ from broker.telemetry import log, session_ref, sessions_total
 from broker.views import Closing, PhoneView, for_closing, for_phone
 from schemas.base import Inbound, View
 from schemas.consent import SignedConsent
-from sessions import collecting, pairing
+from sessions import collecting, ending, pairing
 from sessions.change import Change
 from sessions.ending import end
 from sessions.errors import Refused
@@ -213,26 +214,34 @@ async def extend(caller: NamedDependency[Caller]) -> Extended:
 @post("/withdrawal", status_code=200)
 async def withdraw(request: AnyRequest, caller: NamedDependency[Caller]) -> Closing:
     """Take back consent, until the provider acknowledged: the payload is destroyed."""
-    return await _end(request, caller, Event.WITHDRAW, "withdrawn")
+
+    def decide(session: Session, now: float) -> Change:
+        return end(session, Event.WITHDRAW, "withdrawn", parts_of(request).sign_purge, new_event_id(), now)
+
+    return await _ended(request, caller, decide)
 
 
 @delete("/session", status_code=200)
 async def stop(request: AnyRequest, caller: NamedDependency[Caller]) -> Closing:
-    """Stop: everything is destroyed."""
-    return await _end(request, caller, Event.STOP, "citizen")
-
-
-async def _end(request: AnyRequest, caller: Caller, event: Event, reason: str) -> Closing:
-    parts, phone_id = parts_of(request), caller.linked().id
+    """Stop: everything is destroyed. Once everyone consented this is taking that back."""
 
     def decide(session: Session, now: float) -> Change:
+        return ending.stop(session, "citizen", parts_of(request).sign_purge, new_event_id(), now)
+
+    return await _ended(request, caller, decide)
+
+
+async def _ended(request: AnyRequest, caller: Caller, decide: Callable[[Session, float], Change]) -> Closing:
+    parts, phone_id = parts_of(request), caller.linked().id
+
+    def still_here(session: Session, now: float) -> Change:
         if not session.ended and session.phone(phone_id) is None:
             raise Refused("wrong-secret")  # another phone took over meanwhile
-        return end(session, event, reason, parts.sign_purge, new_event_id(), now)
+        return decide(session, now)
 
-    after = await parts.sessions.move(caller.session.id, decide, caller.now, caller.opened)
+    after = await parts.sessions.move(caller.session.id, still_here, caller.now, caller.opened)
     sessions_total.labels(after.session.state).inc()
-    log.info("session.stopped", session_ref=session_ref(caller.session.id), reason=reason)
+    log.info("session.stopped", session_ref=session_ref(caller.session.id), reason=after.session.reason)
     return for_closing(after.session)
 
 

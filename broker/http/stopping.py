@@ -8,20 +8,19 @@ from broker.parts import Parts
 from broker.purge import new_event_id
 from broker.telemetry import sessions_total
 from sessions.change import Change
-from sessions.ending import end
-from sessions.lifecycle import Event
+from sessions.ending import stop
 from sessions.model import Session
 from sessions.store.sessions import Opened
 
 
-async def stopped(parts: Parts, opened: Opened, reason: Literal["citizen", "provider"]) -> Opened:
+async def stopped(parts: Parts, opened: Opened, by: Literal["citizen", "provider"]) -> Opened:
     """The session as it is after a stop; counted only when this stop ended it. Raises Refused(busy)."""
     by_us = False
 
     def decide(session: Session, now: float) -> Change | None:
         nonlocal by_us
         by_us = not session.ended  # the last decision is the one that was carried out
-        return end(session, Event.STOP, reason, parts.sign_purge, new_event_id(), now) if by_us else None
+        return stop(session, by, parts.sign_purge, new_event_id(), now) if by_us else None
 
     after = await parts.sessions.move(opened.session.id, decide, parts.clock(), opened)
     if by_us:

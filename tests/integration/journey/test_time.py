@@ -75,7 +75,10 @@ async def _is_empty(house: House, store: Store, session_id: str) -> None:
 async def test_stop_at_any_moment_destroys_everything(
     house: House, single_store: Store, state: State, who: Who
 ) -> None:
-    """Citizen (on PC or phone) and provider may stop in every state: cancelled, purged, and told to the provider."""
+    """Citizen (on PC or phone) and provider may stop in every state: cancelled, purged, and told to the provider.
+
+    A citizen who stops once everything was sent takes consent back: the provider must hear that, not just of a stop.
+    """
     created, browser, phone = await _brought_to(house, state)
     if who == "pc":
         assert (await browser.stop()).status == "cancelled"
@@ -85,8 +88,11 @@ async def test_stop_at_any_moment_destroys_everything(
         assert (await house.office.cancel(created.id)).status == "cancelled"
     await _is_empty(house, single_store, created.id)
     seen = await house.office.read(created.id)
-    assert (seen.status, seen.reason) == ("cancelled", "provider" if who == "provider" else "citizen")
-    assert (await house.office.wait_for("cancelled", created.id)).purge_receipt is not None
+    taken_back = state is State.CONSENTED and who != "provider"
+    reason = "provider" if who == "provider" else "withdrawn" if taken_back else "citizen"
+    assert (seen.status, seen.reason) == ("cancelled", reason)
+    notice = "withdrawn" if taken_back else "cancelled"
+    assert (await house.office.wait_for(notice, created.id)).purge_receipt is not None
     assert not [event for event in house.office.received if event.kind == "data" and event.accepted]
 
 
