@@ -205,6 +205,7 @@ class Session(Stored, frozen=True, kw_only=True):
     browser: str | None = None
     former_browsers: tuple[str, ...] = ()
     opened_at: float | None = None
+    unpaired: bool = False  # the last phone that scanned was sent away: the page with a fresh QR says so
     attempt_at: float | None = None
     consented_at: float | None = None
     ended_at: float | None = None

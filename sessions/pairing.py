@@ -68,6 +68,7 @@ def start(
         browser=browser,
         former_browsers=tuple(b for b in former if b),
         opened_at=session.opened_at or now,
+        unpaired=False,
         partner="with" if household == "couple" else "without",
         pairing=Pairing(),
     )
@@ -173,7 +174,7 @@ def scan(session: Session, redeemed: str, phone: Phone, code: str, now: float) -
     if not _is_shown(pairing, redeemed, now):
         raise Refused("session-ended" if session.ended else "token-invalid")
     if phone.role == "applicant":
-        session = replace(session, state=transition(session.state, Event.SCAN))
+        session = replace(session, state=transition(session.state, Event.SCAN), unpaired=False)
         _refuse_expired(session, now)
     else:
         _open_pairing(session, "partner")
@@ -284,7 +285,8 @@ def unpair(session: Session, role: Role = "applicant") -> Change:
     """The waiting phone is sent away: wrong codes, declined on the phone, or too late. A fresh QR can be shown."""
     if role == "partner":
         return Change(session=replace(session, partner_pairing=Pairing()))
-    return Change(session=replace(session, state=transition(session.state, Event.UNPAIR), pairing=Pairing()))
+    state = transition(session.state, Event.UNPAIR)
+    return Change(session=replace(session, state=state, pairing=Pairing(), unpaired=True))
 
 
 def restart(session: Session) -> Change:

@@ -3,11 +3,12 @@
 
 import { announce, swap } from "./swap.js";
 
-const POLL_MS = 10_000;
+const PATIENCE_MS = 10_000;
 
 let stream = null;
-let polling = 0;
+let timer = 0; // until a silent stream is given up, or a new one is tried
 let asking = false;
+let heard = ""; // the view that was told of last, until it is compared with the page
 let dueAt = 0;
 
 /** The part of the page that says what is to be followed; a page without one is not live. */
@@ -20,17 +21,24 @@ async function refresh() {
   if (asking) return;
   asking = true;
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
-    if (answer.status >= 500) throw new Error("out of reach");
+    const answer = await ask(location.href, "text/html");
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (answer.url !== location.href) history.replaceState(null, "", answer.url);
     swap(page);
     begin();
   } catch {
+    dueAt = Date.now() + PATIENCE_MS;
     offline();
   } finally {
     asking = false;
   }
+  catchUp();
+}
+
+async function ask(address, type) {
+  const answer = await fetch(address, { headers: { Accept: type }, cache: "no-store" });
+  if (answer.status >= 500) throw new Error("out of reach");
+  return answer;
 }
 
 /** Sets up what a page needs that has just been shown. */
@@ -45,33 +53,80 @@ function begin() {
 }
 
 function follow() {
-  if (stream || polling) return;
+  if (stream || timer) return;
   stream = new EventSource("/j/events");
   stream.addEventListener("session", (event) => {
-    if (event.lastEventId !== live()?.dataset.view) refresh();
+    clearTimeout(timer);
+    timer = 0;
+    tell(event.lastEventId);
   });
   stream.onerror = () => {
-    if (stream?.readyState !== EventSource.CLOSED) return;
-    stream = null;
-    polling = setInterval(refresh, POLL_MS);
+    if (stream?.readyState === EventSource.CLOSED) poll();
+    else timer ||= setTimeout(poll, PATIENCE_MS);
   };
+  timer = setTimeout(poll, PATIENCE_MS);
 }
 
 function unfollow() {
   stream?.close();
   stream = null;
-  clearInterval(polling);
-  polling = 0;
+  clearTimeout(timer);
+  timer = 0;
 }
 
-/** No answer: says so, and goes on by itself as soon as there is a connection again. */
+/** The stream was refused or says nothing: asks without it, and tries another one later. */
+function poll() {
+  unfollow();
+  timer = setTimeout(() => {
+    timer = 0;
+    follow();
+  }, PATIENCE_MS);
+  check();
+}
+
+/** Asks only which view it is now: to ask for the page itself would renew the codes on it. */
+async function check() {
+  try {
+    const answer = await ask("/j/session", "application/json");
+    tell(answer.headers.get("ETag")?.replace(/W\/|"/g, "") ?? "refused");
+  } catch {
+    offline();
+  }
+}
+
+/** Somebody answered: this is the view now. */
+function tell(view) {
+  const notice = document.getElementById("offline");
+  if (notice && !notice.hidden) {
+    notice.hidden = true;
+    announce(document.querySelector("main").dataset.status);
+  }
+  heard = view;
+  catchUp();
+}
+
+/** Asks for the page again if it was made from another view. What is told while we ask is compared afterwards. */
+function catchUp() {
+  if (asking || !heard) return;
+  const view = heard;
+  heard = "";
+  if (live() && live().dataset.view !== view) refresh();
+}
+
+/** Back from sleep, from another window or from no connection: a new stream begins with how things are. */
+function resume() {
+  if (!live()) return;
+  unfollow();
+  follow();
+  tick();
+}
+
+/** No answer: says so; it goes on by itself as soon as there is a connection again. */
 function offline() {
   const notice = document.getElementById("offline");
-  if (notice) {
-    notice.hidden = false;
-    announce(notice.textContent.trim());
-  }
-  dueAt = Date.now() + POLL_MS;
+  if (!notice) return;
+  notice.hidden = false;
+  announce(notice.textContent.trim());
 }
 
 /** Once a second: the time that is left, and whether the page is due. */
@@ -95,15 +150,16 @@ document.addEventListener("submit", (event) => {
   // A second click would ask for the same thing twice; the answer is another page.
   for (const button of event.target.querySelectorAll("button")) {
     setTimeout(() => (button.disabled = true));
-    setTimeout(() => (button.disabled = false), POLL_MS);
+    setTimeout(() => (button.disabled = false), PATIENCE_MS);
   }
 });
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden && live()) refresh();
+  if (!document.hidden) resume();
 });
 addEventListener("pageshow", (event) => {
-  if (event.persisted && live()) refresh();
+  if (event.persisted) resume();
 });
-addEventListener("online", () => live() && refresh());
+addEventListener("online", resume);
+addEventListener("offline", () => live() && offline());
 setInterval(tick, 1000);
 begin();

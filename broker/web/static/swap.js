@@ -1,7 +1,7 @@
 // Puts a page that was asked for again in the place of the one that is seen. Keeps what a person was doing: focus, typed
 // text, what was unfolded, where they had scrolled to. Knows nothing of addresses, streams or sessions.
 
-const AROUND = [".top", ".bottom"];
+const AROUND = [".skip", ".sandbox", ".top", ".bottom"];
 
 /**
  * Shows the content of `page`. Where it is another page, by its title, focus moves to the field that comes first there, or
@@ -14,18 +14,27 @@ export function swap(page) {
   const kept = keep(main);
   const fresh = page.querySelector("main");
   main.replaceChildren(...fresh.childNodes);
+  const before = main.dataset.status;
   main.dataset.status = fresh.dataset.status ?? "";
   for (const part of AROUND) around(page, part);
   document.title = page.title;
-  if (isOther) focus(main.querySelector("[autofocus]") ?? main.querySelector("h1") ?? main);
+  if (page.documentElement.lang) document.documentElement.lang = page.documentElement.lang;
+  if (isOther) arrive(main);
   else restore(main, kept);
-  announce(main.dataset.status);
+  // What the page itself said from the start is news only where something else was said since.
+  if (main.dataset.status !== before || document.getElementById("status").textContent) announce(main.dataset.status);
 }
 
 /** Says something to people who do not see the page, once. @param {string} [text] */
 export function announce(text) {
   const status = document.getElementById("status");
   if (text && status.textContent !== text) status.textContent = text;
+}
+
+/** On another page one begins at its top, as after following a link. */
+function arrive(main) {
+  scrollTo(0, 0);
+  focus(main.querySelector("[autofocus]") ?? main.querySelector("h1") ?? main, { preventScroll: false });
 }
 
 function around(page, part) {
@@ -55,7 +64,7 @@ function restore(main, { focused, typed, open }) {
   focus((focused && document.getElementById(focused)) || main);
 }
 
-function focus(element) {
+function focus(element, { preventScroll } = { preventScroll: true }) {
   if (element.tabIndex < 0) element.tabIndex = -1;
-  element.focus({ preventScroll: true });
+  element.focus({ preventScroll });
 }

@@ -19,7 +19,10 @@ from sessions.model import SourceStatus
 LANGUAGES: tuple[Language, ...] = ("nl", "en")
 TEMPLATES = {path.stem: path.read_text("utf-8") for path in sorted((HERE / "templates" / "phone").glob("*.html"))}
 AROUND = [(HERE / "templates" / name).read_text("utf-8") for name in ("base.html", "review.html")]
-SCRIPTS = {name: static_files()[name].decode() for name in ("phone.js", "screen.js", "api.js", "keys.js", "stream.js")}
+SCRIPTS = {
+    name: static_files()[name].decode()
+    for name in ("phone.js", "memory.js", "screen.js", "api.js", "keys.js", "stream.js")
+}
 HTML = "".join([*TEMPLATES.values(), *AROUND])
 JAVASCRIPT = "".join(SCRIPTS.values())
 

@@ -1,0 +1,151 @@
+// Requests to the broker, each with a proof that this device makes it (DPoP, RFC 9449). A lost connection is waited out.
+
+const BASE = "/phone/v1";
+const NONCE_GOOD_MS = 4 * 60_000; // the broker takes one for five minutes at least
+const PATIENCE_MS = 30_000;
+const PAUSES_MS = [1000, 2000, 4000, 8000, 15_000];
+const UNREACHABLE = [502, 503, 504];
+const ASK_AGAIN = ["use-dpop-nonce", "invalid-proof"];
+
+/** Tells `lost` when the broker cannot be reached, and `back` each time it was. */
+export const connection = new EventTarget();
+
+/** The broker said no. `problem` is RFC 9457's, with a sentence in both languages. */
+export class Refusal extends Error {
+  constructor(status, problem) {
+    super(problem.code);
+    this.status = status;
+    this.problem = problem;
+  }
+}
+
+let device = null;
+let nonce = "";
+let heardAt = -Infinity;
+let ahead = 0; // how far the broker's clock is ahead of ours
+let leaving = false;
+addEventListener("pagehide", () => { leaving = true; });
+
+/** From now on requests come from this device. @param {import("./keys.js").Device | null} given */
+export function speakAs(given) {
+  device = given;
+}
+
+/** Whether there is a token to come with. */
+export function known() {
+  return Boolean(device?.token);
+}
+
+/** Milliseconds since the epoch, by the broker's clock. */
+export function now() {
+  return Date.now() + ahead;
+}
+
+/** Takes nonce and time from a document of the broker. @param {Document} page */
+export function learn(page) {
+  const { nonce: given, now: time } = page.getElementById("shell").dataset;
+  ahead = Number(time) * 1000 - Date.now();
+  heard(given);
+}
+
+/** The app's document, in another language if asked. @returns {Promise<Document>} */
+export async function shell(language) {
+  const query = language ? `?lang=${language}` : "";
+  const answer = await reached(() => fetch(`/phone${query}`, { headers: { Accept: "text/html" } }), true);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  learn(page);
+  return page;
+}
+
+/** Asks, and gives the answer's JSON (null without any). Raises Refusal. */
+export async function call(method, path, body) {
+  const text = await (await ask(method, path, { body })).text();
+  return text ? JSON.parse(text) : null;
+}
+
+/** Asks, once more where the proof was too old, and gives the answer. Raises Refusal. */
+export async function ask(method, path, { body, signal } = {}) {
+  for (let again = true; ; again = false) {
+    const answer = await reached(() => sent(method, path, body, signal), method === "GET", signal);
+    if (answer.ok) return answer;
+    const problem = await problemOf(answer);
+    if (!again || !ASK_AGAIN.includes(problem.code)) throw new Refusal(answer.status, problem);
+    if (problem.code === "invalid-proof") heardAt = -Infinity; // our clock moved: ask for the time
+  }
+}
+
+async function problemOf(answer) {
+  try {
+    return await answer.json();
+  } catch {
+    return { code: "internal" };
+  }
+}
+
+async function sent(method, path, body, signal) {
+  if (Date.now() - heardAt > NONCE_GOOD_MS) await shell();
+  const url = location.origin + BASE + path;
+  const headers = { Accept: "application/json, text/html", DPoP: await proof(method, url) };
+  if (device.token) headers.Authorization = `DPoP ${device.token}`;
+  if (body) headers["Content-Type"] = "application/json";
+  const patience = signal ?? AbortSignal.timeout(PATIENCE_MS);
+  const answer = await fetch(url, { method, headers, body: body && JSON.stringify(body), signal: patience });
+  heard(answer.headers.get("DPoP-Nonce"));
+  return answer;
+}
+
+function heard(given) {
+  if (!given) return;
+  nonce = given;
+  heardAt = Date.now();
+}
+
+/** Tries until the broker is reached; with `patient` also where it says that it cannot answer just now. */
+async function reached(attempt, patient, signal) {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      const answer = await attempt();
+      if (!patient || !UNREACHABLE.includes(answer.status)) {
+        connection.dispatchEvent(new Event("back"));
+        return answer;
+      }
+    } catch (error) {
+      if (signal?.aborted || !(error instanceof TypeError || error.name === "TimeoutError")) throw error;
+    }
+    if (leaving) await new Promise(() => {}); // the page is being left: its requests end with it
+    connection.dispatchEvent(new Event("lost"));
+    await pause(PAUSES_MS[Math.min(tries, PAUSES_MS.length - 1)]);
+  }
+}
+
+/** Waits, or until the connection is said to be back. */
+function pause(milliseconds) {
+  return new Promise((resolve) => {
+    const go = () => {
+      clearTimeout(timer);
+      removeEventListener("online", go);
+      resolve();
+    };
+    const timer = setTimeout(go, milliseconds);
+    addEventListener("online", go);
+  });
+}
+
+/** A proof for one request (RFC 9449, 4.2). */
+async function proof(method, url) {
+  const { kty, crv, x, y } = await crypto.subtle.exportKey("jwk", device.keys.publicKey);
+  const header = { typ: "dpop+jwt", alg: "ES256", jwk: { kty, crv, x, y } };
+  const jti = base64url(crypto.getRandomValues(new Uint8Array(18)));
+  const claims = { jti, htm: method, htu: url, iat: Math.floor(now() / 1000), nonce };
+  if (device.token) claims.ath = base64url(await crypto.subtle.digest("SHA-256", bytes(device.token)));
+  const signed = [header, claims].map((part) => base64url(bytes(JSON.stringify(part)))).join(".");
+  const algorithm = { name: "ECDSA", hash: "SHA-256" };
+  return `${signed}.${base64url(await crypto.subtle.sign(algorithm, device.keys.privateKey, bytes(signed)))}`;
+}
+
+const bytes = (text) => new TextEncoder().encode(text);
+
+function base64url(given) {
+  const text = String.fromCharCode(...new Uint8Array(given));
+  return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}

@@ -1,0 +1,65 @@
+// What only this page knows, and is gone with it: the pairing code, the partner's QR, the receipts of consent.
+
+import { call, Refusal } from "./api.js";
+
+export const memory = { code: "", receipts: [], qr: null };
+let renewal = 0;
+
+/** Puts it where a screen has a place for it. @param {HTMLElement} section */
+export function showMemory(section) {
+  const code = section.querySelector("#pairing-code");
+  if (code) code.textContent = memory.code;
+  const picture = section.querySelector("#partner-qr-picture");
+  if (picture && memory.qr) picture.replaceChildren(memory.qr.cloneNode(true));
+  const receipts = section.querySelector("#receipts");
+  if (receipts) showReceipts(receipts, section.dataset.language);
+}
+
+function showReceipts(place, language) {
+  place.hidden = !memory.receipts.length && !place.dataset.purge;
+  const pattern = place.querySelector("#receipt-template").content;
+  for (const { receipt } of memory.receipts) {
+    const shown = document.importNode(pattern, true);
+    for (const cell of shown.querySelectorAll("[data-fact]")) {
+      cell.textContent = factOf(receipt, cell.dataset.fact, language);
+    }
+    place.querySelector("#receipt-list").append(shown);
+  }
+}
+
+function factOf(receipt, name, language) {
+  if (name === "recipient") return receipt.recipient.name;
+  if (!name.endsWith("At")) return receipt[name];
+  const wish = { dateStyle: "long", timeStyle: "short", timeZone: "Europe/Amsterdam" };
+  return new Date(receipt[name]).toLocaleString(language === "nl" ? "nl-NL" : "en-GB", wish);
+}
+
+/** Shows a QR for the partner's phone, and a fresh one each time it has to be renewed, while it is looked at. */
+export async function renewQr() {
+  clearTimeout(renewal);
+  const place = () => document.getElementById("partner-qr-picture");
+  if (!place() || document.hidden) return;
+  try {
+    const { svg, renewAfterSeconds } = await call("POST", "/pairing-tokens");
+    memory.qr = document.importNode(new DOMParser().parseFromString(svg, "image/svg+xml").documentElement, true);
+    place()?.replaceChildren(memory.qr.cloneNode(true));
+    renewal = setTimeout(renewQr, renewAfterSeconds * 1000);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error; // a phone scanned meanwhile: the events tell
+  }
+}
+
+/** Keeps a receipt to show and download; the broker keeps none. */
+export function remember(given) {
+  const isSame = ({ receipt }) => receipt.receiptId === given.receipt.receiptId;
+  if (!memory.receipts.some(isSame)) memory.receipts.push(given);
+}
+
+/** Saves the receipts as one file. @param {DOMStringMap} facts of the place where they are shown */
+export function download({ purge, filename }) {
+  const proof = { consents: memory.receipts, ...(purge && { purgeReceipt: purge }) };
+  const file = new Blob([JSON.stringify(proof, null, 2)], { type: "application/json" });
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(file), download: filename });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}

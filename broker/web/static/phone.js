@@ -1,0 +1,319 @@
+// The phone app: what happens when it opens, comes back from a login, or somebody touches something.
+// Everything that is shown is made by the broker; here are keys, requests and the screen that is asked for.
+
+import { ask, call, connection, known, learn, Refusal, speakAs } from "./api.js";
+import { forget, keep, kept, newKeys } from "./keys.js";
+import { download, memory, remember, renewQr, showMemory } from "./memory.js";
+import { current, dress, endsAt, fillings, hush, showOwn, showSent, tell } from "./screen.js";
+import { follow, unfollow } from "./stream.js";
+import { announce } from "./swap.js";
+
+const TABS = ["ophalen", "bekijken", "verzenden"];
+const PLACES = [...TABS, "partner", "partner-phone"];
+const OUT = ["wrong-secret", "session-ended", "unknown-session", "unauthorized", "invalid-proof"];
+const SLOW_MS = 1000;
+
+const running = new Set();
+let device = null;
+let asked = 0;
+let wanted = "";
+let seen = "";
+
+// Opening
+
+async function open() {
+  learn(document);
+  const { pathname, search, hash } = location;
+  const word = hash.slice(1);
+  history.replaceState(null, "", `/phone${PLACES.includes(word) ? hash : ""}`);
+  device = (await kept()) ?? null;
+  speakAs(device);
+  if (pathname.endsWith("/terug")) await comeBack(new URLSearchParams(search));
+  else if (word.includes(".")) await pair({ token: word });
+  else if (known()) await goOn(word);
+  else showOwn("welcome");
+}
+
+/** Back from a login, with what the identity provider says. In another browser than before nothing can be done. */
+async function comeBack(told) {
+  if (!known()) {
+    showOwn("elsewhere");
+    return;
+  }
+  const said = { state: told.get("state"), code: told.get("code"), error: told.get("error") };
+  const given = Object.fromEntries(Object.entries(said).filter(([, value]) => value));
+  const problem = given.state ? await refusalOf(() => call("POST", "/logins/callback", given)) : null;
+  await goOn("ophalen");
+  if (problem) tell(problem);
+}
+
+async function goOn(name) {
+  await show(name || "ophalen");
+  if (known()) follow(changed, look);
+}
+
+/** Links this device with what was scanned or typed. A key that waits for its token is used again: the answer was lost. */
+async function pair(way) {
+  const before = device;
+  device = { keys: device && !device.token ? device.keys : await newKeys(), token: "" };
+  if (!before?.token) await keep(device);
+  speakAs(device);
+  const problem = await refusalOf(async () => {
+    const paired = await call("POST", "/pairings", way);
+    device.token = paired.accessToken;
+    memory.code = paired.pairingCode ?? "";
+    await keep(device);
+  });
+  if (!problem) return goOn(memory.code ? "confirm" : "ophalen");
+  device = before ?? device;
+  speakAs(device);
+  if (known()) await goOn("ophalen");
+  else if (current().dataset.screen !== "welcome") showOwn("welcome");
+  tell(problem, way.token ? "" : "typed-send");
+}
+
+async function refusalOf(act) {
+  try {
+    await act();
+    return null;
+  } catch (error) {
+    if (error instanceof Refusal) return error.problem;
+    throw error;
+  }
+}
+
+// Showing
+
+/** Shows a screen, or the one that fits. Of several asked for at a time the last counts. */
+async function show(name) {
+  asked += 1;
+  wanted = name;
+  const mine = asked;
+  try {
+    if (name === "code" && !memory.code) await refusalOf(renewCode);
+    const html = await (await ask("GET", `/screens/${name}`)).text();
+    if (mine === asked) await showSent(html);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    if (mine === asked) await refused(error.problem);
+  }
+  if (mine === asked) await settle(current().dataset.screen);
+}
+
+/** Another pairing code: the page was loaded again, and only the page knew the first. */
+async function renewCode() {
+  memory.code = (await call("POST", "/pairing/code")).pairingCode;
+}
+
+async function refused(problem) {
+  const waiting = ["confirm", "code"].includes(current().dataset.screen);
+  if (waiting || problem.code === "pairing-ended") await leave("unpaired");
+  else if (OUT.includes(problem.code)) await leave("out");
+  else showOwn("failed");
+}
+
+/** What a screen brings with it: its address, the partner's QR, or that everything is over. */
+async function settle(screen) {
+  wanted = screen;
+  if (PLACES.includes(screen) && location.hash !== `#${screen}`) history.replaceState(null, "", `/phone#${screen}`);
+  if (screen === "partner-phone") renewQr();
+  if (screen !== "end") return;
+  history.replaceState(null, "", "/phone");
+  await letGo();
+}
+
+/** The wanted screen as it is now; not while a question stands open on it. */
+async function look() {
+  if (known() && !document.querySelector("dialog[open]")) await show(wanted);
+}
+
+/** A new view of the session came in; only its time being longer is no reason to show it again. */
+function changed({ attemptEndsAt, ...rest }) {
+  endsAt(attemptEndsAt);
+  const view = JSON.stringify(rest);
+  if (view === seen) return;
+  seen = view;
+  look();
+}
+
+async function letGo() {
+  unfollow();
+  device = null;
+  speakAs(null);
+  await forget();
+}
+
+async function leave(name) {
+  asked += 1; // what was asked before is not shown any more
+  await letGo();
+  memory.code = "";
+  memory.receipts = [];
+  history.replaceState(null, "", "/phone");
+  showOwn(name);
+}
+
+// What somebody can do: with the data-… of the button or form, what was filled in, and the form itself.
+
+const part = ({ person, source }) => `/persons/${person}/sources/${source}`;
+
+const ACTIONS = {
+  type: (_, { typedCode }) => pair({ typedCode }),
+  accept: () => show("code"),
+  refuse: async () => {
+    await call("DELETE", "/pairing");
+    await leave("declined");
+  },
+  welcome: () => showOwn("welcome"),
+  reload: () => (known() ? goOn(location.hash.slice(1)) : showOwn("welcome")),
+  collect: async (data) => {
+    const { url } = await call("POST", `${part(data)}/login`);
+    if (url) location.assign(url);
+    else await show("ophalen");
+  },
+  skip: async (data, { reason }) => {
+    await call("POST", `${part(data)}/skip`, { reason });
+    await look();
+  },
+  approve: async ({ pairing }, { code }) => {
+    await call("POST", `/pairings/${pairing}/approval`, { code });
+    await show("ophalen");
+  },
+  remark: async ({ person, field }, { text }, form) => {
+    await call("POST", "/remarks", { person, field, text });
+    form.reset();
+    await look();
+  },
+  consent: async ({ person, review, text }) => {
+    const given = await call("POST", `/persons/${person}/consent`, { reviewDigest: review, textDigest: text });
+    remember(given.receipt);
+    await show("verzenden");
+  },
+  amend: async ({ person }) => {
+    await call("DELETE", `/persons/${person}/consent`);
+    memory.receipts = [];
+    await show("verzenden");
+  },
+  decline: async ({ person }) => {
+    await call("POST", `/persons/${person}/decline`);
+    await show("ophalen");
+  },
+  withdraw: async () => {
+    await call("POST", "/withdrawal");
+    await show("end");
+  },
+  stop: async () => {
+    await call("DELETE", "/session");
+    await show("end");
+  },
+  "more-time": async () => {
+    endsAt((await call("POST", "/extension")).attemptEndsAt);
+    await look();
+  },
+  language: async ({ language }) => {
+    if (known()) {
+      await call("PUT", "/language", { language });
+      return look();
+    }
+    await dress(language);
+    showOwn(current().dataset.screen);
+  },
+  open: ({ dialog }) => {
+    const asking = document.getElementById(dialog);
+    asking.showModal();
+    asking.querySelector("[data-action=close]").focus();
+  },
+  close: () => closeDialog(),
+  download: () => download(document.getElementById("receipts").dataset),
+  print: () => print(),
+};
+
+function showOffline(is) {
+  const notice = document.getElementById("offline");
+  if (is && notice.hidden) announce(notice.textContent);
+  notice.hidden = !is;
+}
+
+function closeDialog() {
+  document.querySelector("dialog[open]")?.close();
+}
+
+/** Does what a button or form asks for, once at a time. */
+async function act(source, button, fields) {
+  if (running.has(button.id)) return;
+  const { action } = source.dataset;
+  hush();
+  running.add(button.id);
+  showRunning(document);
+  try {
+    await patiently(ACTIONS[action](source.dataset, fields, source));
+    if (action !== "open") closeDialog();
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    closeDialog();
+    await unwell(error, button.id);
+  } finally {
+    running.delete(button.id);
+    showRunning(document);
+  }
+}
+
+/** Gives a sign when work takes long. */
+async function patiently(work) {
+  const slow = setTimeout(() => { document.getElementById("waiting").hidden = false; }, SLOW_MS);
+  try {
+    await work;
+  } finally {
+    clearTimeout(slow);
+    document.getElementById("waiting").hidden = true;
+  }
+}
+
+/** Buttons whose request runs cannot be used again, also where the screen was renewed meanwhile. */
+function showRunning(place) {
+  for (const button of place.querySelectorAll("button")) {
+    for (const name of ["aria-busy", "aria-disabled"]) {
+      if (running.has(button.id)) button.setAttribute(name, "true");
+      else button.removeAttribute(name);
+    }
+  }
+}
+fillings.push(showMemory, showRunning);
+
+/** A refusal: said beside its button, on the screen as it is now; one that ends everything shows that. */
+async function unwell({ status, problem }, button) {
+  tell(problem, button);
+  if (problem.code === "review-changed") await show("bekijken");
+  else if ([401, 404, 409, 410].includes(status) && known()) await show(wanted);
+  if (problem.code === "review-changed") tell(problem);
+}
+
+// Listening
+
+addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-action]");
+  if (button) act(button, button, {});
+});
+addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-action]");
+  if (!form) return;
+  event.preventDefault();
+  act(form, event.submitter ?? form, Object.fromEntries(new FormData(form)));
+});
+document.addEventListener("visibilitychange", renewQr);
+addEventListener("beforeprint", () => document.getElementById("receipt-details")?.setAttribute("open", ""));
+addEventListener("close", look, { capture: true }); // of a dialog: what changed meanwhile
+addEventListener("hashchange", () => {
+  const word = location.hash.slice(1);
+  if (word.includes(".")) open();
+  else if (known() && PLACES.includes(word)) patiently(show(word));
+});
+addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
+addEventListener("online", look);
+addEventListener("offline", () => showOffline(true));
+connection.addEventListener("lost", () => showOffline(true));
+connection.addEventListener("back", () => showOffline(false));
+
+open().catch((error) => {
+  showOwn("failed");
+  throw error;
+});
