@@ -109,7 +109,7 @@ def _clash(thing: Relation | Address | Income | Pension | Possession | Debt, cla
         person=whose[0] if len(whose) == 1 else None,
         field=field_of(thing),
         values=clash.values,
-        text=_label(thing),
+        text=label_of(thing),
     )
 
 
@@ -117,7 +117,7 @@ def _code(clash: Clash) -> str:
     return clash.attribute.replace("_", "-").replace(".", "-")
 
 
-def _label(thing: Relation | Address | Income | Pension | Possession | Debt) -> str | None:
+def label_of(thing: Relation | Address | Income | Pension | Possession | Debt) -> str | None:
     """What a reader recognises the thing by; None where its kind and person say enough."""
     match thing:
         case Address() | RealEstate():
