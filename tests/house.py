@@ -33,6 +33,7 @@ from sandbox.registration import ProfileEntry, new_key
 from sandbox.stage import NAME, PROFILES, PROVIDER, SOURCES
 from sandbox.world import SandboxSettings
 from sessions.store.scripts import CHANNEL
+from tests.stores import free_ports
 
 
 class House(msgspec.Struct, kw_only=True):
@@ -108,7 +109,7 @@ async def standing(
     **world_settings: Any,
 ) -> AsyncGenerator[House]:
     """A house that stands while the context lasts, on the store at `redis_url`."""
-    port, world_port, mail_port = stage.free_port(), stage.free_port(), stage.free_port()
+    port, world_port, mail_port = free_ports(3)
     world_url, offset_file = f"http://127.0.0.1:{world_port}", folder / "offset"
     environment = stage.settings_for(folder, port, world_url, settings or {}, mail_port=mail_port)
     environment |= {

@@ -39,6 +39,7 @@ from sessions.store.sessions import Opened
 from sessions.vault import new_key, seal_key
 
 HERE = "/j/session"  # the page that fits where this browser's session stands
+_WITH_LANGUAGES = {f"/j/{name}" for name in ("checklist", "number", "pair", "progress", "restart", "stop")}
 
 
 class Start(Inbound, frozen=True, kw_only=True):
@@ -201,9 +202,10 @@ async def type_code(request: AnyRequest) -> Response[Any]:
     except Problem as problem:
         return _code_again(request, "format", problem)
     except Refused as refused:
-        if refused.code not in ("wrong-code", "pairing-ended"):
+        if refused.code not in ("wrong-code", "pairing-ended", "wrong-state"):
             raise
-        return _code_again(request, refused.code, refused)
+        # Not waiting for a code any more: time was up, or a second click came after the first.
+        return _code_again(request, "wrong-code" if refused.code == "wrong-code" else "pairing-ended", refused)
     log.info("session.paired", session_ref=session_ref(after.session.id), provider=after.session.provider)
     return _answer(request, after)
 
@@ -246,7 +248,13 @@ async def speak(request: AnyRequest) -> Response[Any]:
     after = await parts.sessions.move(
         opened.session.id, lambda s, _: pairing.speak(s, asked.language), parts.clock(), opened
     )
-    return _answer(request, after)
+    return _answer(request, after, _came_from(request))
+
+
+def _came_from(request: AnyRequest) -> str:
+    """The page a form was on, as the browser says (our pages' Referrer-Policy lets it); else the one that fits."""
+    address = request.headers.get("referer", "").removeprefix(parts_of(request).settings.base_url)
+    return address if address.partition("?")[0] in _WITH_LANGUAGES else HERE
 
 
 @post("/extension", status_code=200)

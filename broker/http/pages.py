@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-from litestar import Response, Router, get
+from litestar import HttpMethod, Response, Router, get, route
 from litestar.params import FromPath
 from litestar.response import Redirect
 
@@ -29,6 +29,7 @@ from sessions.model import Language, Session, State
 from sessions.store.sessions import Opened
 
 WARNED_SECONDS = 600.0
+_LOOKING = (HttpMethod.GET, HttpMethod.HEAD)  # mail programs ask for the head of a link before they show it
 _QR, _PROGRESS, _CHECKLIST = "/j/pair", "/j/progress", "/j/checklist"
 _STEPS = {State.COLLECTING: 4, State.CONSENTED: 4}
 _REASONS = ("citizen", "provider", "declined", "withdrawn")
@@ -42,7 +43,7 @@ def fitting(session: Session) -> str:
     return _QR if session.state in (State.OPENED, State.PAIRING) else _PROGRESS
 
 
-@get("/{link:str}")
+@route("/{link:str}", http_method=_LOOKING)
 async def start_page(request: AnyRequest, link: FromPath[str]) -> Answer:
     """What the link is for. Looking changes nothing."""
     parts = parts_of(request)
@@ -54,7 +55,7 @@ async def start_page(request: AnyRequest, link: FromPath[str]) -> Answer:
     return await _before_start(request, opened, link, "start")
 
 
-@get("/{link:str}/household")
+@route("/{link:str}/household", http_method=_LOOKING)
 async def household_page(request: AnyRequest, link: FromPath[str]) -> Answer:
     """Alone, or for a partner too?"""
     opened = await parts_of(request).sessions.read(session_of(request, link))
@@ -109,7 +110,8 @@ async def here(request: AnyRequest) -> Answer:
     opened = await browser_session(request)
     if wants_page(request):
         return Redirect(fitting(opened.session), status_code=303)
-    return Response(journey_view(parts_of(request), opened))
+    view = journey_view(parts_of(request), opened)
+    return Response(view, headers={"ETag": f'"{view_id(view)}"'})
 
 
 Shows = Callable[[AnyRequest, Opened], Awaitable[Answer]]
@@ -183,7 +185,7 @@ async def _pair(request: AnyRequest, opened: Opened) -> Answer:
         opened,
         "typed" if typed else "qr",
         shown=shown,
-        ended=wrong == "pairing-ended",
+        ended=session.unpaired or wrong == "pairing-ended",
         sent=request.query_params.get("sms") == "sent",
         again=session.attempts > 0,
         step=3,
@@ -201,7 +203,7 @@ async def _type_code(request: AnyRequest, opened: Opened) -> Answer:
         opened,
         "code",
         tries_left=PAIRING_TRIES - pending.tries,
-        wrong="code" if pending.tries else "format" if request.query_params.get("wrong") == "format" else "",
+        wrong="format" if request.query_params.get("wrong") == "format" else "code" if pending.tries else "",
         seconds=seconds,
         step=3,
     )
@@ -220,7 +222,9 @@ async def _progress(request: AnyRequest, opened: Opened) -> Answer:
     session = opened.session
     if session.state is State.CONSENTED:
         return await _page(request, opened, "sent", step=4, sent_at=_said(request, session, session.consented_at))
-    left = attempt_end(session, opened.seen_at) - parts_of(request).clock()
+    now = parts_of(request).clock()
+    ends_at = attempt_end(session, opened.seen_at)
+    left = ends_at - now
     labels = parts_of(request).labels(session.language)
     return await _page(
         request,
@@ -229,7 +233,8 @@ async def _progress(request: AnyRequest, opened: Opened) -> Answer:
         people=journey_view(parts_of(request), opened).persons,
         labels={source: labels.get(source, source) for source in session.profile.sources},
         short=left < WARNED_SECONDS,
-        until=_said(request, session, attempt_end(session, opened.seen_at)),
+        can_extend=attempt_end(session, now) > ends_at + 1,
+        until=_said(request, session, ends_at),
         seconds=max(1, round(left - WARNED_SECONDS if left >= WARNED_SECONDS else left) + 1),
         step=4,
     )
@@ -276,7 +281,8 @@ async def stop_page(request: AnyRequest) -> Answer:
 def _asking(name: str) -> Shows:
     async def show(request: AnyRequest, opened: Opened) -> Answer:
         state = opened.session.state
-        return await _page(request, opened, name, back=fitting(opened.session), step=_STEPS.get(state, 3))
+        sent = state is State.CONSENTED
+        return await _page(request, opened, name, sent=sent, back=fitting(opened.session), step=_STEPS.get(state, 3))
 
     return show
 

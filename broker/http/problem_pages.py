@@ -85,11 +85,14 @@ def kind_of(code: str) -> Kind:
 def _ways(request: AnyRequest, kind: Kind) -> list[Way]:
     """The ways on, the best first. The last one is always there."""
     ways: list[Way] = []
-    known = COOKIE in request.cookies
+    path = request.scope["path"]
+    known = COOKIE in request.cookies and path != _CURRENT
+    if path.startswith("/j/") and path.endswith("/start"):
+        ways.append(Way(url=path.removesuffix("/start"), label="here"))
     if kind == "elsewhere":
         ways += [Way(url=url, label="here") for url in _start_page(request)]
     if kind == "later" and request.method == "GET":
-        ways.append(Way(url=request.scope["path"], label="retry"))
+        ways.append(Way(url=path, label="retry"))
     elif known and kind in ("missing", "moved-on", "linking", "later", "mistake"):
         ways.append(Way(url=_CURRENT, label="continue"))
     elif known and kind == "ended":

@@ -50,7 +50,8 @@ async def sent_in(request: AnyRequest, kind: type[_T]) -> _T:
     if len(raw) > MAX_BODY_BYTES:
         raise Problem("too-large")
     try:
-        return msgspec.convert(dict(parse_qsl(raw.decode(), max_num_fields=20)), kind, strict=False)
+        fields = dict(parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=20))
+        return msgspec.convert(fields, kind, strict=False)
     except ValueError:  # no UTF-8, too many fields, or not what was asked
         raise Problem("invalid-request") from None
 
