@@ -1,7 +1,7 @@
 """What a citizen's remark points at: a short name for every record, by which the provider finds it in the payload.
 
 Owns those names and nothing else. A name is the record's field with, in brackets, what the record is known by, in
-letters, digits and dashes: `income.employment[715616026L01.1]`, `possession.vehicle[ZB417X]`. It is made of the record
+letters, digits and dashes: `income.employment[123456782L01.1]`, `possession.vehicle[XX123X]`. It is made of the record
 as it is sent, so it tells nothing that the profile does not let through. Where a record stands in its list is no part
 of it, so it stays right when another source brings more; only what nothing tells apart is numbered (`_2`).
 """

@@ -113,7 +113,7 @@ def _whom(person: str, voice: Voice) -> str:
 
 
 def place(at: Address | RealEstate) -> str:
-    """An address in one line: `Kwartelkoningpad 17b, 9999 AB Zandstad`; empty when there is none."""
+    """An address in one line: `Voorbeeldlaan 17b, 9999 AB Zandstad`; empty when there is none."""
     number = f"{at.number or ''}{at.letter or ''}"
     door = "-".join(part for part in (number, at.addition) if part)
     street = " ".join(part for part in (at.street, door) if part)

@@ -1,7 +1,7 @@
 // The PC's pages, live: when something changed, or the time has come, the page asks for itself again and shows what came
 // back. Without this script the same pages work by reloading.
 
-import { announce, swap } from "./swap.js";
+import { announce, released, swap } from "./swap.js";
 
 const PATIENCE_MS = 10_000;
 
@@ -23,6 +23,7 @@ async function refresh() {
   try {
     const answer = await ask(location.href, "text/html");
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    await released();
     if (answer.url !== location.href) history.replaceState(null, "", answer.url);
     swap(page);
     begin();

@@ -6,6 +6,7 @@ import { forget, keep, kept, newKeys } from "./keys.js";
 import { download, memory, remember, renewQr, showMemory } from "./memory.js";
 import { current, dress, endsAt, fillings, hush, showOwn, showSent, tell } from "./screen.js";
 import { follow, unfollow } from "./stream.js";
+import { released } from "./swap.js";
 import { announce } from "./swap.js";
 
 const TABS = ["ophalen", "bekijken", "verzenden"];
@@ -84,15 +85,16 @@ async function refusalOf(act) {
 
 // Showing
 
-/** Shows a screen, or the one that fits. Of several asked for at a time the last counts. */
-async function show(name) {
+/** Shows a screen, or the one that fits. Of several asked for at a time the last counts. `calm`: it can wait. */
+async function show(name, calm = false) {
   asked += 1;
   wanted = name;
   const mine = asked;
   try {
     if (name === "code" && !memory.code) await refusalOf(renewCode);
     const html = await (await ask("GET", `/screens/${name}`)).text();
-    if (mine === asked) await showSent(html);
+    if (calm) await released();
+    if (mine === asked && !(calm && isAsking())) await showSent(html);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     if (mine === asked) await refused(error.problem);
@@ -122,9 +124,14 @@ async function settle(screen) {
   await letGo();
 }
 
-/** The wanted screen as it is now; not while a question stands open on it. */
+/** Whether a question stands open. */
+function isAsking() {
+  return document.querySelector("dialog[open]") !== null;
+}
+
+/** The wanted screen as it is now; a question that stands open first gets its answer. */
 async function look() {
-  if (known() && !document.querySelector("dialog[open]")) await show(wanted);
+  if (known() && !isAsking()) await show(wanted, true);
 }
 
 /** A new view of the session came in; only its time being longer is no reason to show it again. */

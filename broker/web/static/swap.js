@@ -1,6 +1,7 @@
 // Puts a page that was asked for again in the place of the one that is seen. Keeps what a person was doing: focus, typed
 // text, what was unfolded, where they had scrolled to. Knows nothing of addresses, streams or sessions.
 
+const PRESS_MS = 100;
 const AROUND = [".skip", ".sandbox", ".top", ".bottom"];
 
 /**
@@ -23,6 +24,13 @@ export function swap(page) {
   else restore(main, kept);
   // What the page itself said from the start is news only where something else was said since.
   if (main.dataset.status !== before || document.getElementById("status").textContent) announce(main.dataset.status);
+}
+
+/** Waits while something is being pressed: what is taken away from under a finger takes the touch with it. */
+export async function released() {
+  while (document.querySelector("a:active, button:active, label:active, summary:active")) {
+    await new Promise((resolve) => setTimeout(resolve, PRESS_MS));
+  }
 }
 
 /** Says something to people who do not see the page, once. @param {string} [text] */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -54,7 +55,8 @@ async def test_an_access_token_is_known_for_300_seconds(records: Records, runnin
     await records.put_token("digest", "gemeente")
     assert await records.grant_of_token("digest") == "gemeente"
     assert await records.grant_of_token("other") is None
-    assert 290 < ends(running)["ophaalbrug:token:digest"] - NOW < 420
+    assert ends(running)["ophaalbrug:token:digest"] - NOW > 290
+    assert ends(running)["ophaalbrug:token:digest"] - time.time() < 310
 
 
 async def test_a_one_time_value_is_used_once(records: Records, running: Store) -> None:
