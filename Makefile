@@ -28,7 +28,8 @@ run: $(READY)
 	@$(BIN)/ophaalbrug serve
 
 test: $(READY) $(NODE_READY)
-	@$(BIN)/pytest --numprocesses auto --dist loadfile --cov
+	@$(BIN)/pytest --numprocesses auto --dist worksteal --cov --ignore tests/browser
+	@$(BIN)/pytest --numprocesses auto --dist worksteal tests/browser
 
 check: $(READY)
 	@$(BIN)/ruff format --check .

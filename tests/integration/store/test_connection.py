@@ -288,11 +288,11 @@ async def test_a_subscription_follows_the_master(sentinel: Store) -> None:
 
 async def test_silence_is_no_gap_while_the_node_answers(single_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A node that is asked after a silence and answers keeps its subscription."""
-    monkeypatch.setattr(store_connection, "IDLE_SECONDS", 0.02)
+    monkeypatch.setattr(store_connection, "IDLE_SECONDS", 0.1)
     async with connected(single_store.url) as store:
         subscription = await store.subscribe("changes")
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(anext(subscription), 0.3)
+            await asyncio.wait_for(anext(subscription), 0.6)
         await store.client.publish("changes", "one")
         assert await _soon(subscription) == b"one"
         await subscription.aclose()
