@@ -123,8 +123,8 @@ async def _keep_serving(stage: Stage) -> None:
     say.print(
         "Open the first address in a browser. Where a phone is to scan the QR code, choose\n"
         "[italic]Ik kan niet scannen[/] and open the phone's address in a second window. Log in as\n"
-        "[bold]married-couple[/], and as partner [bold]married-couple-partner[/], password [bold]sandbox[/]; SMS codes and\n"
-        "mail lie in the inbox.\n"
+        "[bold]married-couple[/], and as partner [bold]married-couple-partner[/], password [bold]sandbox[/];\n"
+        "SMS codes and mail lie in the inbox.\n"
     )
     addresses = {
         "start here, on the PC": session.journey_url,

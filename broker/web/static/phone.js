@@ -6,8 +6,7 @@ import { forget, keep, kept, newKeys } from "./keys.js";
 import { download, memory, remember, renewQr, showMemory } from "./memory.js";
 import { current, dress, endsAt, fillings, hush, showOwn, showSent, tell } from "./screen.js";
 import { follow, unfollow } from "./stream.js";
-import { released } from "./swap.js";
-import { announce } from "./swap.js";
+import { announce, released } from "./swap.js";
 
 const TABS = ["ophalen", "bekijken", "verzenden"];
 const PLACES = [...TABS, "partner", "partner-phone"];
