@@ -222,6 +222,13 @@ def _progress(session: Session) -> dict[str, dict[str, Progress]]:
     }
 
 
+def outcome(session: Session) -> str:
+    """How a session ended, as pages and screens name it: its end state, or why it was cancelled."""
+    if session.state is not State.CANCELLED:
+        return session.state
+    return session.reason if session.reason in ("provider", "declined", "withdrawn") else "citizen"
+
+
 def in_language(language: Language, text: Text) -> str:
     """A text in one of the two languages."""
     return text.nl if language == "nl" else text.en

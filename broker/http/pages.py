@@ -21,7 +21,7 @@ from broker.http.linking import show_token, show_typed_code
 from broker.http.requests import AnyRequest, parts_of
 from broker.http.streams import view_id
 from broker.parts import Parts
-from broker.views import JourneyView, in_language
+from broker.views import JourneyView, in_language, outcome
 from broker.web.formats import moment
 from sessions.errors import Refused
 from sessions.lifecycle import PAIRING_CODE_SECONDS, PAIRING_TRIES, attempt_end
@@ -30,9 +30,8 @@ from sessions.store.sessions import Opened
 
 WARNED_SECONDS = 600.0
 _LOOKING = (HttpMethod.GET, HttpMethod.HEAD)  # mail programs ask for the head of a link before they show it
-_QR, _PROGRESS, _CHECKLIST = "/j/pair", "/j/progress", "/j/checklist"
+_QR, _PROGRESS = "/j/pair", "/j/progress"
 _STEPS = {State.COLLECTING: 4, State.CONSENTED: 4}
-_REASONS = ("citizen", "provider", "declined", "withdrawn")
 _SPEAKING = (State.OPENED, State.PAIRING, State.COLLECTING)
 
 Answer = Response[Any]
@@ -248,14 +247,11 @@ def _said(request: AnyRequest, session: Session, at: float | None) -> str:
 async def _ended(request: AnyRequest, opened: Opened, *, known: bool) -> Answer:
     """How it ended, and the way on. The receipt is for the browser that started (`known`)."""
     session = opened.session
-    outcome: str = session.state
-    if session.state is State.CANCELLED:
-        outcome = session.reason if session.reason in _REASONS else "citizen"
     return await _page(
         request,
         opened,
         "end",
-        outcome=outcome,
+        outcome=outcome(session),
         known=known,
         sent_at=_said(request, session, session.consented_at),
         ended_at=_said(request, session, session.ended_at),

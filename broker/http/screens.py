@@ -8,27 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
-from babel.dates import format_time
 from litestar import Response, Router, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 
 from broker import screens
 from broker.caller import Caller
-from broker.clock import iso, utc
+from broker.clock import iso
 from broker.collection import Collection
 from broker.consent import Consents, Review
 from broker.dpop import nonce
-from broker.http.html import html
+from broker.http.html import html, shown_provider
 from broker.http.phone_caller import caller_of
 from broker.http.requests import AnyRequest, parts_of, preferred_language
 from broker.review import Counts
 from broker.screens import Collecting
 from broker.texts import Language
-from broker.views import in_language
+from broker.views import in_language, outcome
 from broker.web import formats
 from broker.web.render import text, texts
 from broker.web.review_page import asked, review_page, shown_of
@@ -37,17 +35,7 @@ from sessions.lifecycle import PAIRING_CODE_SECONDS, attempt_end
 from sessions.model import ROLES, PendingPhone, State
 
 Facts = dict[str, object]
-_HERE = ZoneInfo("Europe/Amsterdam")
 _ANSWERED = ("collected", "absent", "skipped")
-_REASONS = ("citizen", "provider", "declined", "withdrawn")
-
-
-class ShownProvider(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks, as screens show it. `logo`: whether there is one."""
-
-    id: str
-    name: str
-    logo: bool
 
 
 @get(["/phone", "/phone/terug"], include_in_schema=False)
@@ -70,11 +58,9 @@ async def screen(request: AnyRequest, caller: NamedDependency[Caller], name: Fro
 
 async def _of_every_screen(request: AnyRequest, caller: Caller) -> Facts:
     parts, session = parts_of(request), caller.session
-    provider = await parts.providers.get(session.provider)
     running = session.state is State.COLLECTING and caller.phone is not None
-    name = in_language(session.language, session.recipient.name)
     return {
-        "provider": ShownProvider(id=session.provider, name=name, logo=bool(provider and provider.logo)),
+        "provider": await shown_provider(parts, session, session.language),
         "tabs": running,
         "stoppable": running,
         "ends_at": iso(attempt_end(session, caller.now)) if running else "",
@@ -132,7 +118,7 @@ def _moment(now: float, language: Language) -> Callable[[float], str]:
 
 def _clock(language: Language) -> Callable[[float], str]:
     """The time of day of a moment in an attempt, which lasts a day at most."""
-    return lambda seconds: format_time(utc(seconds), "HH:mm", tzinfo=_HERE, locale=formats.LOCALES[language])
+    return lambda at: formats.time_of_day(at, language)
 
 
 def _or_else(language: Language) -> Callable[..., str]:
@@ -222,9 +208,8 @@ async def _sent(_: AnyRequest, caller: Caller) -> Facts:
 
 async def _end(_: AnyRequest, caller: Caller) -> Facts:
     session = caller.session
-    by_reason = session.state is State.CANCELLED and session.reason in _REASONS
     return {
-        "outcome": session.reason if by_reason else "citizen" if session.state is State.CANCELLED else session.state,
+        "outcome": outcome(session),
         "sent_at": session.consented_at if session.state in (State.DELIVERED, State.UNDELIVERED) else None,
         "received": session.state is State.DELIVERED,
         "ended_at": session.ended_at,

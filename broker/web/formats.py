@@ -93,11 +93,16 @@ def _is_month(start: PartialDate, end: PartialDate) -> bool:
 def moment(at: float, now: float, language: Language) -> str:
     """A moment (seconds since the epoch), in Dutch time: `vandaag 14:05`, `gisteren 14:05`, `3 april 2026 14:05`."""
     then, today = _local(at), _local(now).date()
-    time = format_time(then, "HH:mm", locale=LOCALES[language])
+    time = time_of_day(at, language)
     near = {-1: "yesterday", 0: "today", 1: "tomorrow"}.get((then.date() - today) // dt.timedelta(days=1))
     if near is not None:
         return text(language, f"review.format.{near}", time=time)
     return f"{format_date(then.date(), 'd MMMM y', locale=LOCALES[language])} {time}"
+
+
+def time_of_day(at: float, language: Language) -> str:
+    """The Dutch time of day of a moment (seconds since the epoch): `14:05`."""
+    return format_time(_local(at), "HH:mm", locale=LOCALES[language])
 
 
 def _local(at: float) -> dt.datetime:
