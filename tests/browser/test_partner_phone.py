@@ -57,6 +57,16 @@ async def test_the_partner_on_a_phone_of_their_own(scene: Scene) -> None:
     await pc.sees_title("pc.end.delivered.title")
 
 
+async def test_a_screen_that_comes_in_late_does_not_undo_a_tap(scene: Scene) -> None:
+    """A link that is followed leads where it says, also when another screen puts its address there just then."""
+    _, first, _ = await couple(scene)
+    await first.on_screen("ophalen")
+    await first.page.evaluate(
+        "() => { location.hash = '#partner-phone'; history.replaceState(null, '', '/phone#ophalen'); }"
+    )
+    await first.on_screen("partner-phone")
+
+
 async def test_a_wrong_code_of_the_partners_phone_is_told(scene: Scene) -> None:
     """The first phone is as strict as the PC: a wrong code is no link, and says how often one may still try."""
     _, first, second = await couple(scene)

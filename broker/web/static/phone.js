@@ -21,9 +21,8 @@ let seen = "";
 
 // Opening
 
-async function open() {
+async function open({ pathname, search, hash } = location) {
   learn(document);
-  const { pathname, search, hash } = location;
   const word = hash.slice(1);
   history.replaceState(null, "", `/phone${PLACES.includes(word) ? hash : ""}`);
   device = (await kept()) ?? null;
@@ -308,9 +307,10 @@ addEventListener("submit", (event) => {
 document.addEventListener("visibilitychange", renewQr);
 addEventListener("beforeprint", () => document.getElementById("receipt-details")?.setAttribute("open", ""));
 addEventListener("close", look, { capture: true }); // of a dialog: what changed meanwhile
-addEventListener("hashchange", () => {
-  const word = location.hash.slice(1);
-  if (word.includes(".")) open();
+addEventListener("hashchange", ({ newURL }) => {
+  const target = new URL(newURL); // not `location`: a screen that came in between may have put its own name there
+  const word = target.hash.slice(1);
+  if (word.includes(".")) open(target);
   else if (known() && PLACES.includes(word)) patiently(show(word));
 });
 addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
