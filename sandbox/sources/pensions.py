@@ -89,7 +89,7 @@ def as_xml(seat: Seat, whole: JsonObject) -> bytes:
     together = seat.spouse is not None and not seat.spouse.died
     about: JsonObject = {
         "Naam": " ".join(part for part in (initials(one), one.prefix, one.surname) if part),
-        "Geboortedatum": one.born,
+        "Geboortedatum": f"{one.born}-00-00"[:10] if one.born else None,
         "LevensSituatie": "GehuwdOfSamenwonend" if together else "Alleenstaand",
     }
     root = etree.Element("Pensioenaanspraken")
