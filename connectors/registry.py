@@ -45,6 +45,10 @@ class Registry:
         found = (connector_class.manifest for connector_class in self._classes.values())
         return tuple(sorted(found, key=lambda manifest: (manifest.order, manifest.id)))
 
+    def connector_class(self, source: str) -> type[Connector] | None:
+        """The class of that id, if there is one."""
+        return self._classes.get(source)
+
     def build(self, settings: Mapping[str, Mapping[str, object]]) -> dict[str, Connector]:
         """Make a connector of every table `[connectors.<id>]` in `settings`, by id, in the citizen's order.
 
