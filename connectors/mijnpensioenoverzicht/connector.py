@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar
 import msgspec
 from msgspec import Meta
 
+from connectors.access import Access, Client, unaccepted
 from connectors.contract import (
     Absent,
     Context,
@@ -23,9 +24,9 @@ from connectors.contract import (
     Skipped,
     SourceError,
 )
+from connectors.mijnpensioenoverzicht import download
 from connectors.mijnpensioenoverzicht.parse import SOURCE, parse
-from connectors.outbound import Answer, OutboundError, host_port
-from connectors.suwiml import unaccepted, unreachable
+from connectors.outbound import Answer, ClientCertificate
 from schemas.base import Provenance
 from schemas.pension import Pension, SchemePension, StatePension, SurvivorPension
 from schemas.records import SourceRecords, stamped
@@ -39,14 +40,15 @@ _RECORDS: dict[Field, type[Pension]] = {
 }
 
 
-class MijnpensioenoverzichtSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MijnpensioenoverzichtSettings(Access, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[connectors.mijnpensioenoverzicht]`: where the interface is, and how it knows us."""
 
     base_url: str
-    api_key: str | None = None  # sent as X-API-KEY
-    certificate_file: str | None = None  # PEM, shown to the host (mutual TLS)
-    key_file: str | None = None
-    timeout_seconds: Annotated[float, Meta(gt=0)] = 25.0  # the source itself asks every pension provider
+    timeout_seconds: Annotated[float, Meta(gt=0, le=600)] = 25.0  # the source itself asks every pension provider
+
+    def urls(self) -> tuple[str, ...]:
+        """The one address."""
+        return (self.base_url,)
 
 
 class Mijnpensioenoverzicht:
@@ -58,16 +60,23 @@ class Mijnpensioenoverzicht:
         categories=("pensions",),
         fields=("pension.scheme", "pension.state", "pension.survivor"),
         login=Login(),
+        transports=("api", "upload"),
         order=40,
     )
     settings_type: ClassVar[type[MijnpensioenoverzichtSettings]] = MijnpensioenoverzichtSettings
+    read = staticmethod(download.read)
 
     def __init__(self, settings: MijnpensioenoverzichtSettings) -> None:
         self._settings = settings
+        self._client = Client(settings)
 
     def hosts(self) -> frozenset[str]:
-        """The one `host:port` pair of the interface."""
-        return frozenset({host_port(self._settings.base_url)})
+        """The `host:port` pair of the interface."""
+        return self._settings.hosts()
+
+    def certificates(self) -> dict[str, ClientCertificate]:
+        """What is shown to it."""
+        return self._settings.certificates()
 
     async def collect(self, context: Context) -> Outcome:
         """Ask the overview and keep the kinds of pension the profile asks.
@@ -85,20 +94,14 @@ class Mijnpensioenoverzicht:
             return error.failed
 
     async def _ask(self, context: Context) -> Answer:
-        headers = {"Content-Type": "application/json", "Accept": "application/json, application/xml;q=0.9"}
-        if self._settings.api_key:
-            headers["X-API-KEY"] = self._settings.api_key
-        try:
-            return await context.door.request(
-                "POST",
-                f"{self._settings.base_url.rstrip('/')}/pensioenaanspraken",
-                headers=headers,
-                body=msgspec.json.encode({"burgerservicenummer": context.subject.bsn}),
-                timeout_seconds=self._settings.timeout_seconds,
-                max_bytes=MAX_BYTES,
-            )
-        except OutboundError as error:
-            raise unreachable(error) from None
+        return await self._client.ask(
+            context,
+            "POST",
+            f"{self._settings.base_url.rstrip('/')}/pensioenaanspraken",
+            headers={"Content-Type": "application/json", "Accept": "application/json, application/xml;q=0.9"},
+            body=msgspec.json.encode({"burgerservicenummer": context.subject.bsn}),
+            max_bytes=MAX_BYTES,
+        )
 
 
 def _outcome(answer: Answer, wanted: tuple[type[Pension], ...], context: Context) -> Found | Absent:

@@ -1,14 +1,13 @@
 """The pension overview as its source writes it, in JSON or XML: one typed model for both.
 
 Owns the reading of bytes and nothing of what the values mean. Only what we use is modelled; totals, the person's name
-and statuses are passed over. No official schema is public: names and types are those that independent public readers
-of the download agree on. Amounts are gross euro per year.
+and statuses are passed over, and stand in the bare `tree` for who must see them. No official schema is public: names
+and types are those that independent public readers of the download agree on. Amounts are gross euro per year.
 """
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, TypeAlias
 
@@ -142,6 +141,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     details: Details | None = None
 
 
+ROOT = "Pensioenaanspraken"
+
 # What is a list in the model; XML does not tell one element from a list of one.
 _LISTS = frozenset(
     {
@@ -156,7 +157,7 @@ _LISTS = frozenset(
 # Lists of plain texts: repeated, or wrapped (one writer puts each name in a `Puv`).
 _TEXT_LISTS = frozenset({"Bijzonderheden", "OntbrekendePuvsError", "OntbrekendePuvsGeenGegevens"})
 
-_Tree: TypeAlias = "str | Sequence[_Tree] | Mapping[str, _Tree] | None"
+Tree: TypeAlias = "str | int | float | bool | list[Tree] | dict[str, Tree] | None"
 
 
 def read(body: bytes, content_type: str | None = None) -> Overview:
@@ -183,12 +184,26 @@ def read_json(body: bytes) -> Overview:
 def read_xml_overview(body: bytes) -> Overview:
     """Read the XML form, root `Pensioenaanspraken`. Raises SourceError(unreadable)."""
     root = read_xml(body)
-    if etree.QName(root).localname != "Pensioenaanspraken":
+    if etree.QName(root).localname != ROOT:
         raise SourceError("unreadable", "not a pension overview in XML")
     try:
         return msgspec.convert(_tree(root), type=Overview, strict=False)
     except (msgspec.MsgspecError, ValueError):
         raise SourceError("unreadable", "not a pension overview in XML") from None
+
+
+def tree(body: bytes, content_type: str | None = None) -> Tree:
+    """A document as it stands, whatever it is about: an object per element, an XML root of another name being None.
+
+    Raises SourceError(unreadable) for what is neither JSON nor XML.
+    """
+    if _form(body, content_type) == "xml":
+        root = read_xml(body)
+        return _tree(root) if etree.QName(root).localname == ROOT else None
+    try:
+        return msgspec.json.decode(body.removeprefix(codecs.BOM_UTF8))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raise SourceError("unreadable", "not JSON") from None
 
 
 def _form(body: bytes, content_type: str | None) -> str | None:
@@ -200,7 +215,7 @@ def _form(body: bytes, content_type: str | None) -> str | None:
     return {b"{": "json", b"<": "xml"}.get(start)
 
 
-def _tree(element: Element) -> _Tree:
+def _tree(element: Element) -> Tree:
     """An element as the JSON form would have it: leaves are text, empty ones None, numbers are left to the model."""
     if len(element) == 0:
         return (element.text or "").strip() or None
@@ -210,11 +225,11 @@ def _tree(element: Element) -> _Tree:
     return {name: _branch(name, group) for name, group in groups.items()}
 
 
-def _branch(name: str, group: list[Element]) -> _Tree:
+def _branch(name: str, group: list[Element]) -> Tree:
     """The children of one name. Several where the model knows one stay several, so that reading fails aloud."""
     if name in _TEXT_LISTS:
         return [trimmed for each in group for leaf in each.itertext() if (trimmed := str(leaf).strip())]
-    trees = [tree for each in group if (tree := _tree(each)) is not None]
+    trees: list[Tree] = [tree for each in group if (tree := _tree(each)) is not None]
     if name in _LISTS or len(trees) > 1:
         return trees
     return trees[0] if trees else None

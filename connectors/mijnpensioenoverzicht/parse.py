@@ -88,7 +88,7 @@ def _schemes(blocks: Iterable[OldAgeBlock]) -> Iterable[SchemePension]:
             reachable=_yearly(last.line.te_bereiken),
             accrued=_yearly(last.line.opgebouwd),
             blocks=tuple(_block(span) for span in merged),
-            as_of=_date(last.line.stand_per),
+            as_of=day(last.line.stand_per),
             settlement=last.line.afhandeling_verevening,
         )
 
@@ -124,7 +124,7 @@ def _state(blocks: Iterable[OldAgeBlock]) -> Iterable[StatePension]:
         accrued_cohabiting=_yearly(amounts and amounts.opgebouwd_samenwonend),
         reachable_single=_yearly(amounts and amounts.te_bereiken_alleenstaand),
         accrued_single=_yearly(amounts and amounts.opgebouwd_alleenstaand),
-        as_of=_date(state.stand_per),
+        as_of=day(state.stand_per),
     )
 
 
@@ -161,7 +161,7 @@ def _survivor(beneficiary: str, span: _Span[SurvivorLine]) -> SurvivorPension:
         accrued=_yearly(amounts.opgebouwd_bedrag),
         insured_after=_yearly(amounts.verzekerd_bedrag_na_pens),
         accrued_after=_yearly(amounts.opgebouwd_bedrag_na_pens),
-        as_of=_date(line.stand_per),
+        as_of=day(line.stand_per),
         settlement=line.afhandeling_scheiding,
     )
 
@@ -232,8 +232,8 @@ def _yearly(amount: Decimal | None) -> Money | None:
     return Money(amount=amount, period="year", basis="gross")
 
 
-def _date(text: str | None) -> PartialDate | None:
-    """An ISO date, of which some writers add a time or a zone."""
+def day(text: str | None) -> PartialDate | None:
+    """An ISO date, of which some writers add a time or a zone. Raises SourceError(unreadable) for anything else."""
     try:
         return partial_date(text[:10] if text else None)
     except ValueError:

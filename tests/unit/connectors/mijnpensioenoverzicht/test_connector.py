@@ -77,7 +77,8 @@ async def collected(interface: Interface, fields: Sequence[Field] = ALL) -> Outc
             outcome = await connector.collect(context)
         finally:
             await door.close()
-    assert len(parts) == len(interface.asked)
+    asked = {json.dumps(question) for question in interface.asked}  # one that failed may have been put twice
+    assert len(parts) == len(asked)
     return outcome
 
 
