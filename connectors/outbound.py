@@ -66,11 +66,22 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClientCertificate(msgspec.Struct, frozen=True, kw_only=True):
-    """What we show a host that asks who we are (mutual TLS): PEM files; `authority_file` replaces the system's CAs."""
+    """How we and a host prove ourselves to each other by TLS, as PEM files.
 
-    certificate_file: str
-    key_file: str
+    `certificate_file` and `key_file` (both or neither) are what we show a host that asks who we are; `authority_file`
+    replaces the system's CAs in judging the host.
+    """
+
+    certificate_file: str | None = None
+    key_file: str | None = None
     authority_file: str | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """What a connection to the host is made with. Raises OSError when a file cannot be used."""
+        context = ssl.create_default_context(cafile=self.authority_file)
+        if self.certificate_file is not None:
+            context.load_cert_chain(self.certificate_file, self.key_file)
+        return context
 
 
 class OutboundError(Exception):
@@ -79,11 +90,14 @@ class OutboundError(Exception):
     `address`: we may not go there; `refused`: the host failed so often lately that it was not asked; `timeout`: the
     deadline passed, at the host or in the queue for it; `connection`: no connection or no well-formed, unencoded
     answer; `redirect`: it answered 3xx; `too-large`: the body passed the cap.
+
+    `may_mend`: no connection, or one that ended before an answer began: what asking once more often mends.
     """
 
-    def __init__(self, kind: OutboundKind) -> None:
+    def __init__(self, kind: OutboundKind, *, may_mend: bool = False) -> None:
         super().__init__(kind)
         self.kind: OutboundKind = kind
+        self.may_mend = may_mend
 
 
 class _AddressRefusedError(PermissionError):
@@ -144,7 +158,7 @@ class Door:
         `certificates` maps some of the pairs to what we show there; raises OSError when a file cannot be used.
         """
         known = frozenset(host.lower() for host in hosts)
-        contexts = {host.lower(): _client_context(certificate) for host, certificate in (certificates or {}).items()}
+        contexts = {host.lower(): certificate.context() for host, certificate in (certificates or {}).items()}
         return cls(may_ask=lambda url: _pair(url) in known, may_dial=lambda _: True, contexts=contexts, now=now)
 
     @classmethod
@@ -186,13 +200,13 @@ class Door:
         if not breaker.admits(self._now()):
             raise OutboundError("refused")
         outcome = await self._attempt(method, target, dict(headers or {}), body, timeout_seconds, max_bytes)
-        if outcome in ("connection", "timeout"):
+        if isinstance(outcome, OutboundError) and outcome.kind in ("connection", "timeout"):
             breaker.failed(self._now())
         elif outcome is not None:
             self._breakers.pop(pair, None)
         if isinstance(outcome, Answer):
             return outcome
-        raise OutboundError(outcome or "timeout")
+        raise outcome or OutboundError("timeout")
 
     def _checked(self, text: str) -> URL:
         url = _parsed(text)
@@ -202,7 +216,7 @@ class Door:
 
     async def _attempt(
         self, method: str, url: URL, headers: dict[str, str], body: bytes | None, seconds: float, max_bytes: int
-    ) -> Answer | OutboundKind | None:
+    ) -> Answer | OutboundError | None:
         """The answer, or why there is none: returned and not raised, so no exception carries another's text along.
 
         None: no turn at the host came in time. It was not asked, so that says nothing of it.
@@ -210,22 +224,21 @@ class Door:
         headers["Accept-Encoding"] = "identity"  # a compressed body could unfold far past any cap
         context = self._contexts.get(_pair(url), True)
         turn = self._turns.setdefault(_pair(url), asyncio.Semaphore(HOST_REQUESTS))
-        is_asked = False
+        is_asked = is_answered = False
         try:
             async with asyncio.timeout(seconds), turn:
                 is_asked = True
                 async with self._opened().request(
                     method, url, headers=headers, data=body, allow_redirects=False, ssl=context
                 ) as response:
+                    is_answered = True
                     return await _read(response, max_bytes)
         except TimeoutError:
-            return "timeout" if is_asked else None
+            return OutboundError("timeout") if is_asked else None
         except aiohttp.InvalidURL:
-            return "address"
-        except aiohttp.ClientConnectorError as error:
-            return "address" if isinstance(error.os_error, _AddressRefusedError) else "connection"
-        except (aiohttp.ClientError, OSError):
-            return "connection"
+            return OutboundError("address")
+        except (aiohttp.ClientError, OSError) as error:
+            return _unanswered(error, is_answered=is_answered)
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -281,16 +294,24 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
         raise aiohttp.ClientConnectionError from None
 
 
-async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> Answer | OutboundKind:
+def _unanswered(error: aiohttp.ClientError | OSError, *, is_answered: bool) -> OutboundError:
+    """What went wrong on the line. A host whose certificate is not trusted will not be so in a second either."""
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, _AddressRefusedError):
+        return OutboundError("address")
+    is_line = isinstance(error, aiohttp.ClientConnectionError) and not isinstance(error, aiohttp.ClientSSLError)
+    return OutboundError("connection", may_mend=is_line and not is_answered)
+
+
+async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> Answer | OutboundError:
     if 300 <= response.status < 400:
-        return "redirect"
+        return OutboundError("redirect")
     if response.headers.get("Content-Encoding", "identity") != "identity":
-        return "connection"
+        return OutboundError("connection")
     body = bytearray()
     while chunk := await response.content.read(min(_CHUNK_BYTES, max_bytes + 1 - len(body))):
         body += chunk
         if len(body) > max_bytes:
-            return "too-large"
+            return OutboundError("too-large")
     headers = {name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers}
     return Answer(status=response.status, headers=headers, body=bytes(body))
 
@@ -315,9 +336,3 @@ def _names_loopback(url: URL) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _client_context(certificate: ClientCertificate) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=certificate.authority_file)
-    context.load_cert_chain(certificate.certificate_file, certificate.key_file)
-    return context

@@ -6,68 +6,105 @@ rules: SuwiML Transactiestandaard 4.0, Basisschema v0801 and FWI v0205 (Fout, Wa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
-from typing import TypeAlias
 from uuid import uuid4
 
 from lxml import etree
 
-from connectors.contract import FailureKind, SourceError
-from connectors.outbound import Answer, Door, OutboundError
+from connectors.access import Access, Client, unaccepted
+from connectors.contract import Context, SourceError
+from connectors.outbound import Answer
+from connectors.wsse import SOAP, Element, Signer, Unsigned, Verifier
 from schemas.base import PartialDate, partial_date
 
-# lxml gives its element type no public name.
-Element: TypeAlias = etree._Element  # pyright: ignore[reportPrivateUsage]
-
-SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 ADDRESSING = "http://www.w3.org/2005/08/addressing"
 MAX_BYTES = 4_000_000
 
 _EXPECTED_STATUSES = frozenset({200, 500})  # SOAP 1.1 over HTTP: a fault travels with status 500
 
 
-async def ask(
-    door: Door,
-    url: str,
-    action: str,
-    request_body: Element,
-    *,
-    headers: Mapping[str, str] | None = None,
-    timeout_seconds: float = 12.0,
-) -> Element:
-    """Send one operation and return its answer, `<Operation>Response` in the request's namespace.
+class SuwiAccess(Access, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a SuwiML service may be asked: over TLS as every source, and signed where the service wants that (PEM files).
 
-    `action` is the WS-Addressing action of the operation in the service's WSDL (whose soapAction is empty). Raises
-    SourceError for everything that is not such an answer.
+    `answer_authority_file` has the certificate that answers are signed with, or the one it was issued by; with it an
+    answer that is not signed so is refused.
     """
-    name = etree.QName(request_body)
-    body = envelope(name.namespace or "", request_body, action=action, to=url)
-    sent = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""', **(headers or {})}
-    try:
-        answer = await door.request(
-            "POST", url, headers=sent, body=body, timeout_seconds=timeout_seconds, max_bytes=MAX_BYTES
+
+    signing_certificate_file: str | None = None
+    signing_key_file: str | None = None
+    answer_authority_file: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.signing_certificate_file is None) != (self.signing_key_file is None):
+            raise ValueError("signing_certificate_file and signing_key_file belong together")
+
+
+class Service:
+    """Asks a SuwiML service. Belongs to the event loop that first uses it."""
+
+    def __init__(self, access: SuwiAccess) -> None:
+        """Raises ValueError when a file that the settings name cannot be used."""
+        self._client = Client(access)
+        self._signer: Signer | None = None
+        if access.signing_certificate_file is not None and access.signing_key_file is not None:
+            self._signer = Signer(access.signing_certificate_file, access.signing_key_file)
+        self._verifier = Verifier(access.answer_authority_file) if access.answer_authority_file is not None else None
+
+    async def ask(self, context: Context, url: str, action: str, request: Element) -> Element:
+        """Send one operation and return its answer, `<Operation>Response` in the request's namespace.
+
+        `action` is the WS-Addressing action of the operation in the service's WSDL (whose soapAction is empty). Raises
+        SourceError for everything that is not such an answer.
+        """
+        answer = await self._client.ask(
+            context,
+            "POST",
+            url,
+            headers={"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'},
+            body=lambda: self._message(request, action, url, context.now),
+            max_bytes=MAX_BYTES,
         )
-    except OutboundError as error:
-        raise unreachable(error) from None
-    response = _answered(answer)
-    if etree.QName(response).text != f"{name.text}Response":
-        raise SourceError("unreadable", "the answer is of another operation")
-    return response
+        response = self._answered(answer, context.now)
+        name = etree.QName(request)
+        if etree.QName(response).text != f"{name.text}Response":
+            raise SourceError("unreadable", "the answer is of another operation")
+        return response
+
+    def _message(self, request: Element, action: str, url: str, now: datetime) -> bytes:
+        message = enveloped(request, action=action, to=url)
+        if self._signer is not None:
+            self._signer.sign(message, now)
+        return etree.tostring(message, xml_declaration=True, encoding="UTF-8")
+
+    def _answered(self, answer: Answer, now: datetime) -> Element:
+        if answer.status not in _EXPECTED_STATUSES:
+            raise unaccepted(answer.status)
+        try:
+            response = parse_envelope(answer.body, self._verifier, now)
+        except SourceError as error:
+            # A 500 that is no SOAP fault comes from something in front of the service: an outage, not an answer.
+            if answer.status == 500 and error.failed.kind == "unreadable":
+                raise unaccepted(answer.status) from None
+            raise
+        if answer.status == 500:
+            raise unaccepted(answer.status)
+        return response
 
 
-def envelope(namespace: str, body: Element, *, action: str | None = None, to: str | None = None) -> bytes:
-    """A SOAP 1.1 envelope around `body`, an element of the service's `namespace`.
+def enveloped(request: Element, *, action: str, to: str) -> Element:
+    """A SOAP 1.1 envelope, which takes `request` in, with the WS-Addressing headers that the services' WSDL requires.
 
-    With `action` and `to` it carries the WS-Addressing headers that the services' WSDL requires.
+    The MessageID is new every time.
     """
-    root = etree.Element(_name(SOAP, "Envelope"), nsmap={"soapenv": SOAP, "smls": namespace})
-    if action is not None and to is not None:
-        header = etree.SubElement(root, _name(SOAP, "Header"), nsmap={"wsa": ADDRESSING})
-        for tag, text in (("To", to), ("Action", action), ("MessageID", f"urn:uuid:{uuid4()}")):
-            etree.SubElement(header, _name(ADDRESSING, tag)).text = text
-    etree.SubElement(root, _name(SOAP, "Body")).append(body)
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    root = etree.Element(_name(SOAP, "Envelope"), nsmap={"soapenv": SOAP, "smls": etree.QName(request).namespace or ""})
+    header = etree.SubElement(root, _name(SOAP, "Header"), nsmap={"wsa": ADDRESSING})
+    for tag, text in (("To", to), ("Action", action), ("MessageID", f"urn:uuid:{uuid4()}")):
+        etree.SubElement(header, _name(ADDRESSING, tag)).text = text
+    etree.SubElement(root, _name(SOAP, "Body")).append(request)
+    return root
 
 
 def operation(namespace: str, name: str, bsn: str) -> Element:
@@ -84,20 +121,30 @@ def add(parent: Element, name: str, value: str | None = None) -> Element:
     return child
 
 
-def parse_envelope(body: bytes) -> Element:
-    """The answer inside the SOAP Body.
+def parse_envelope(body: bytes, verifier: Verifier | None = None, now: datetime | None = None) -> Element:
+    """The answer inside the SOAP Body; with a `verifier` the answer as it was signed, to a question asked at `now`.
 
-    Raises SourceError: `unreadable` for what is no SOAP message (HTML, a DOCTYPE, two bodies), `refused` when the
-    request or its sender is not accepted, `unavailable` when the service reports that it failed.
+    Raises SourceError: `unreadable` for what is no SOAP message (HTML, a DOCTYPE, two bodies) or is not signed as it
+    must be, `refused` when the request or its sender is not accepted, `unavailable` when the service reports that it
+    failed. Such a report is believed unsigned: it brings no data.
     """
     root = read_xml(body)
     bodies = root.findall(_name(SOAP, "Body")) if root.tag == _name(SOAP, "Envelope") else []
-    if len(bodies) != 1 or len(bodies[0]) != 1:
-        raise SourceError("unreadable", "not a SOAP message with one body")
-    content = bodies[0][0]
+    content = _content(bodies)
     _raise_for_fault(content)
     _raise_for_fwi(content)
-    return content
+    if verifier is None or now is None:
+        return content
+    try:
+        return _content([verifier.body(root, now)])
+    except Unsigned as error:
+        raise SourceError("unreadable", f"the answer is not signed as it must be: {error}") from None
+
+
+def _content(bodies: list[Element]) -> Element:
+    if len(bodies) != 1 or len(bodies[0]) != 1:
+        raise SourceError("unreadable", "not a SOAP message with one body")
+    return bodies[0][0]
 
 
 def read_xml(body: bytes) -> Element:
@@ -212,36 +259,6 @@ def integer(value: str | None) -> int | None:
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 9):
         raise SourceError("unreadable", "a count is not a whole number")
     return -int(digits) if value.startswith("-") else int(digits)
-
-
-def unreachable(error: OutboundError) -> SourceError:
-    """What it means for a source that the door got no usable answer."""
-    kinds: dict[str, FailureKind] = {"timeout": "timeout", "too-large": "unreadable", "redirect": "unreadable"}
-    return SourceError(kinds.get(error.kind, "unavailable"), f"no usable answer: {error.kind}")
-
-
-def unaccepted(status: int) -> SourceError:
-    """What it means for a source that it answered with an HTTP `status` other than success."""
-    if status in (408, 504):
-        return SourceError("timeout", f"HTTP status {status}")
-    if status == 429 or status >= 500:
-        return SourceError("unavailable", f"HTTP status {status}")
-    return SourceError("refused", f"HTTP status {status}", retryable=False)
-
-
-def _answered(answer: Answer) -> Element:
-    if answer.status not in _EXPECTED_STATUSES:
-        raise unaccepted(answer.status)
-    try:
-        response = parse_envelope(answer.body)
-    except SourceError as error:
-        # A 500 that is no SOAP fault comes from something in front of the service: that is an outage, not an answer.
-        if answer.status == 500 and error.failed.kind == "unreadable":
-            raise unaccepted(answer.status) from None
-        raise
-    if answer.status == 500:
-        raise unaccepted(answer.status)
-    return response
 
 
 def _raise_for_fault(content: Element) -> None:

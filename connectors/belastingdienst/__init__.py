@@ -6,30 +6,32 @@ Owns the exchange and its outcome. The query is in `query`, the answer's form in
 from __future__ import annotations
 
 import hashlib
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
+from msgspec import Meta
 
+from connectors.access import Access, Client
+from connectors.belastingdienst import documents
 from connectors.belastingdienst.answer import parse
 from connectors.belastingdienst.facts import SOURCE, records
 from connectors.belastingdienst.query import FIELDS, query
 from connectors.contract import Absent, Context, Failed, Found, Label, Login, Manifest, Skipped, SourceError
-from connectors.outbound import Answer, host_port
-from schemas.base import Inbound, Provenance
+from connectors.outbound import Answer, ClientCertificate
+from schemas.base import Provenance
 from schemas.records import Finding, SourceRecords, stamped
 
 
-class BelastingdienstSettings(Inbound, frozen=True, kw_only=True, rename=None):
-    """`[connectors.belastingdienst]`."""
+class BelastingdienstSettings(Access, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[connectors.belastingdienst]`: where the service is, and how it knows us."""
 
-    url: str
-    """Address of the GraphQL service, to which every question is POSTed."""
-    api_key: str | None = None
-    """Sent as `X-API-KEY` where the service wants one."""
-    timeout_seconds: float = 20.0
-    """How long one answer may take."""
-    max_bytes: int = 2_000_000
-    """How large one answer may be."""
+    url: str  # of the GraphQL service, to which every question is POSTed
+    timeout_seconds: Annotated[float, Meta(gt=0, le=600)] = 20.0
+    max_bytes: int = 2_000_000  # how large one answer may be
+
+    def urls(self) -> tuple[str, ...]:
+        """The one address."""
+        return (self.url,)
 
 
 class Belastingdienst:
@@ -41,41 +43,44 @@ class Belastingdienst:
         categories=("persons", "incomes", "possessions", "debts"),
         fields=FIELDS,
         login=Login(minimum_level="low"),
+        transports=("api", "upload"),
         order=30,
     )
     settings_type: ClassVar[type[BelastingdienstSettings]] = BelastingdienstSettings
+    read = staticmethod(documents.read)
 
     def __init__(self, settings: BelastingdienstSettings) -> None:
         self._settings = settings
-        self._hosts = frozenset({host_port(settings.url)})
+        self._client = Client(settings)
 
     def hosts(self) -> frozenset[str]:
-        """The one `host:port` of the service."""
-        return self._hosts
+        """The `host:port` of the service."""
+        return self._settings.hosts()
+
+    def certificates(self) -> dict[str, ClientCertificate]:
+        """What is shown to it."""
+        return self._settings.certificates()
 
     async def collect(self, context: Context) -> Found | Absent | Skipped | Failed:
-        """Ask for the subject's facts on `context.fields`. Lets OutboundError through, as the contract says."""
+        """Ask for the subject's facts on `context.fields`."""
         text = query(context.fields)
         if text is None:
             return Skipped(reason="no-fields")
         await context.progress("belastingdienst")
-        answer = await self._asked(context, text)
         try:
+            answer = await self._asked(context, text)
             _check_status(answer.status)
             return _outcome(answer.body, context)
         except SourceError as error:
             return error.failed
 
     async def _asked(self, context: Context, text: str) -> Answer:
-        headers = {"Content-Type": "application/json", "Accept": "application/json", "X-Request-ID": context.request_id}
-        if self._settings.api_key is not None:
-            headers["X-API-KEY"] = self._settings.api_key
-        return await context.door.request(
+        return await self._client.ask(
+            context,
             "POST",
             self._settings.url,
-            headers=headers,
+            headers={"Content-Type": "application/json", "Accept": "application/json"},
             body=msgspec.json.encode({"query": text, "variables": {"bsn": context.subject.bsn}}),
-            timeout_seconds=self._settings.timeout_seconds,
             max_bytes=self._settings.max_bytes,
         )
 

@@ -1,7 +1,8 @@
 """The land register (BRK bevragen 2.0.0): titles by BSN, with share, purchase price and whether a mortgage rests on it.
 
 Owns the questions and the reading of the answers. A purchase price is in whole euro and may cover several objects; a
-mortgage is only signalled, since what is registered is its inscription and not what is owed.
+mortgage is only signalled, since what is registered is its inscription and not what is owed. The register answers in
+one piece: its interface has no pages.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Meta
 
+from connectors.contract import Context
 from connectors.mijnoverheid.estate import Holder, Location, Title, address_key
-from connectors.mijnoverheid.register import Register, Wire, decode, get, post, together
-from connectors.outbound import Door
+from connectors.mijnoverheid.register import Api, Wire, decode, together
 from schemas.base import Money, PartialDate
 from schemas.wealth import RealEstate
 
@@ -109,17 +110,17 @@ class _HolderCollection(msgspec.Struct, frozen=True):
     embedded: _Holders = msgspec.field(name="_embedded", default=_Holders())
 
 
-async def ask(door: Door, register: Register, bsn: str) -> tuple[Title, ...]:
+async def ask(context: Context, api: Api) -> tuple[Title, ...]:
     """Everything this person has a right on. Raises SourceError when any part of it did not come."""
-    body = await post(door, register, "/kadastraalonroerendezaken", Question(bsn))
+    body = await api.post(context, "/kadastraalonroerendezaken", Question(context.subject.bsn))
     titles = parse_titles(body) if body is not None else ()
-    holders = await together(_holders(door, register, title.estate.cadastral_id or "") for title in titles)
+    holders = await together(_holders(context, api, title.estate.cadastral_id or "") for title in titles)
     return tuple(msgspec.structs.replace(t, holders=h) for t, h in zip(titles, holders, strict=True))
 
 
-async def _holders(door: Door, register: Register, cadastral_id: str) -> tuple[Holder, ...]:
+async def _holders(context: Context, api: Api, cadastral_id: str) -> tuple[Holder, ...]:
     path = f"/kadastraalonroerendezaken/{quote(cadastral_id, safe='')}/zakelijkgerechtigden"
-    body = await get(door, register, path, {"fields": HOLDER_FIELDS})
+    body = await api.get(context, path, {"fields": HOLDER_FIELDS})
     return parse_holders(body) if body is not None else ()
 
 

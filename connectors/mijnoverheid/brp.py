@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from connectors.contract import Field, SourceError
+from connectors.contract import Context, Field, SourceError
 from connectors.mijnoverheid.brp_messages import (
     AnyDate,
     Datum,
@@ -30,8 +30,7 @@ from connectors.mijnoverheid.brp_messages import (
     Verblijfplaats,
 )
 from connectors.mijnoverheid.estate import Location, address_key
-from connectors.mijnoverheid.register import Register, decode, post
-from connectors.outbound import Door
+from connectors.mijnoverheid.register import Api, decode
 from schemas.base import PartialDate, partial_date
 from schemas.household import Address, Name, Person, Relation, RelationKind
 from schemas.records import SELF, Finding, SourceRecords
@@ -109,10 +108,11 @@ def requested(fields: frozenset[Field], *, place: bool) -> tuple[str, ...]:
     return tuple(wanted)
 
 
-async def ask(door: Door, register: Register, bsn: str, fields: frozenset[Field], *, place: bool) -> Registered | None:
+async def ask(context: Context, api: Api, *, place: bool) -> Registered | None:
     """What the register says about this person; None when it does not know them. Raises SourceError."""
-    question = Question(burgerservicenummer=(bsn,), fields=requested(fields, place=place))
-    body = await post(door, register, "/personen", question)
+    bsn = context.subject.bsn
+    question = Question(burgerservicenummer=(bsn,), fields=requested(context.fields, place=place))
+    body = await api.post(context, "/personen", question)
     return parse(body, bsn) if body is not None else None
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from connectors import suwiml
+from connectors.contract import Context
 from connectors.mijnoverheid.brk import year
 from connectors.mijnoverheid.estate import Holder, Location, Title, address_key
-from connectors.mijnoverheid.register import Register
-from connectors.outbound import Door
 from connectors.suwiml import Element, child, children, text
 from schemas.base import Money
 from schemas.wealth import RealEstate
@@ -21,16 +20,10 @@ NAMESPACE = "http://bkwi.nl/SuwiML/Diensten/KadasterDossierGSD/v0300"
 ACTION = "http://bkwi.nl/SuwiML/Diensten/KadasterDossierGSD-v0300/PersoonsInfo"
 
 
-async def ask(door: Door, register: Register, bsn: str) -> tuple[Title, ...]:
+async def ask(context: Context, service: suwiml.Service, url: str) -> tuple[Title, ...]:
     """Everything this person has a right on. Raises SourceError."""
-    response = await suwiml.ask(
-        door,
-        register.base_url,
-        ACTION,
-        suwiml.operation(NAMESPACE, "PersoonsInfo", bsn),
-        headers=register.credentials(),
-        timeout_seconds=register.timeout_seconds,
-    )
+    bsn = context.subject.bsn
+    response = await service.ask(context, url, ACTION, suwiml.operation(NAMESPACE, "PersoonsInfo", bsn))
     return parse(response, bsn)
 
 

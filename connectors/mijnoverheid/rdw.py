@@ -12,8 +12,8 @@ from datetime import date
 import msgspec
 
 from connectors import suwiml
-from connectors.mijnoverheid.register import Register, together
-from connectors.outbound import Door
+from connectors.contract import Context
+from connectors.mijnoverheid.register import SuwiRegister, together
 from connectors.suwiml import Element, child, children, text
 from schemas.base import PartialDate
 from schemas.records import SELF
@@ -23,38 +23,38 @@ NAMESPACE = "http://bkwi.nl/SuwiML/Diensten/RDWDossierDigitaleDiensten/v0200"
 _ACTIONS = "http://bkwi.nl/SuwiML/Diensten/RDWDossierDigitaleDiensten-v0200/"
 
 
-class Settings(Register, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settings(SuwiRegister, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The register, and whether make, type and first registration of each vehicle are asked too."""
 
     details: bool = True
 
 
-async def ask(door: Door, register: Settings, bsn: str, today: date) -> tuple[Vehicle, ...]:
-    """The vehicles in this person's name. Raises SourceError when any part of it did not come."""
-    vehicles = parse(await _answer(door, register, "VoertuigbezitInfoPersoon", bsn), bsn, today)
-    if not register.details:
-        return vehicles
-    return tuple(await together(_detailed(door, register, bsn, today, vehicle) for vehicle in vehicles))
+class Vehicles:
+    """Asks the register. Belongs to the event loop that first uses it."""
 
+    def __init__(self, settings: Settings) -> None:
+        """Raises ValueError when a file that the settings name cannot be used."""
+        self._settings = settings
+        self._service = suwiml.Service(settings)
 
-async def _detailed(door: Door, register: Settings, bsn: str, today: date, vehicle: Vehicle) -> Vehicle:
-    response = await _answer(door, register, "KentekenInfo", bsn, plate=vehicle.plate)
-    known = (one for one in parse(response, bsn, today) if one.plate == vehicle.plate)
-    return next((_filled(vehicle, one) for one in known), vehicle)
+    async def ask(self, context: Context) -> tuple[Vehicle, ...]:
+        """The vehicles in this person's name. Raises SourceError when any part of it did not come."""
+        answer = await self._answer(context, "VoertuigbezitInfoPersoon")
+        vehicles = parse(answer, context.subject.bsn, context.now.date())
+        if not self._settings.details:
+            return vehicles
+        return tuple(await together(self._detailed(context, vehicle) for vehicle in vehicles))
 
+    async def _detailed(self, context: Context, vehicle: Vehicle) -> Vehicle:
+        response = await self._answer(context, "KentekenInfo", plate=vehicle.plate)
+        told = parse(response, context.subject.bsn, context.now.date())
+        return next((_filled(vehicle, one) for one in told if one.plate == vehicle.plate), vehicle)
 
-async def _answer(door: Door, register: Register, operation: str, bsn: str, plate: str | None = None) -> Element:
-    question = suwiml.operation(NAMESPACE, operation, bsn)
-    if plate is not None:
-        suwiml.add(question, "KentekenVoertuig", plate)
-    return await suwiml.ask(
-        door,
-        register.base_url,
-        _ACTIONS + operation,
-        question,
-        headers=register.credentials(),
-        timeout_seconds=register.timeout_seconds,
-    )
+    async def _answer(self, context: Context, operation: str, plate: str | None = None) -> Element:
+        question = suwiml.operation(NAMESPACE, operation, context.subject.bsn)
+        if plate is not None:
+            suwiml.add(question, "KentekenVoertuig", plate)
+        return await self._service.ask(context, self._settings.base_url, _ACTIONS + operation, question)
 
 
 def parse(response: Element, bsn: str, today: date) -> tuple[Vehicle, ...]:

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from connectors import suwiml
-from connectors.contract import Failed, SourceError
-from connectors.outbound import Answer, Door, OutboundError, host_port
+from connectors.access import Access, Client, unaccepted
+from connectors.contract import Context, Failed, SourceError
+from connectors.suwiml import SuwiAccess
 
 _T = TypeVar("_T")
 _AT_ONCE = 8
@@ -24,60 +24,62 @@ class Wire(msgspec.Struct, frozen=True, rename="camel"):
     """Base of what we read of a register's JSON messages: what is not named is ignored."""
 
 
-class Register(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a register is and how we make ourselves known: `api_key` travels in the header X-API-KEY.
-
-    `base_url` is the address of the API without a slash at the end, or of the SOAP endpoint.
-    """
+class Register(Access, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a register is and how we make ourselves known; `base_url` is its API's, without a slash at the end."""
 
     base_url: str
-    api_key: str | None = None
-    timeout_seconds: float = 10.0
 
     def __post_init__(self) -> None:
-        host_port(self.base_url)
+        super().__post_init__()
         if self.base_url.endswith("/"):
             raise ValueError("a base_url has no slash at the end")
-        if self.timeout_seconds <= 0:
-            raise ValueError("timeout_seconds is more than 0")
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.base_url!r})"  # never the key
-
-    def credentials(self) -> dict[str, str]:
-        """The headers that say who asks."""
-        return {"X-API-KEY": self.api_key} if self.api_key is not None else {}
+    def urls(self) -> tuple[str, ...]:
+        """The one address."""
+        return (self.base_url,)
 
 
-async def get(door: Door, register: Register, path: str, query: dict[str, str]) -> bytes | None:
-    """GET a resource: its body, or None when the register has nothing there (404). Raises SourceError."""
-    return await _asked(door, register, "GET", f"{path}?{urlencode(query)}", None)
+class SuwiRegister(SuwiAccess, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The same of a register behind Suwinet; `base_url` is the address of its SOAP endpoint."""
+
+    base_url: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.base_url.endswith("/"):
+            raise ValueError("a base_url has no slash at the end")
+
+    def urls(self) -> tuple[str, ...]:
+        """The one address."""
+        return (self.base_url,)
 
 
-async def post(door: Door, register: Register, path: str, question: msgspec.Struct) -> bytes | None:
-    """POST a question as JSON: the body of the answer, or None for a 404. Raises SourceError."""
-    return await _asked(door, register, "POST", path, msgspec.json.encode(question))
+class Api:
+    """Asks one register that speaks JSON. Belongs to the event loop that first uses it."""
 
+    def __init__(self, register: Register) -> None:
+        """Raises ValueError when a file that the settings name cannot be used."""
+        self._base_url = register.base_url
+        self._client = Client(register)
 
-async def _asked(door: Door, register: Register, method: str, path: str, body: bytes | None) -> bytes | None:
-    headers = {"Accept": "application/hal+json, application/json", **register.credentials()}
-    if body is not None:
-        headers["Content-Type"] = "application/json"
-    try:
-        answer = await door.request(
-            method, register.base_url + path, headers=headers, body=body, timeout_seconds=register.timeout_seconds
-        )
-    except OutboundError as error:
-        raise suwiml.unreachable(error) from None
-    return _usable(answer)
+    async def get(self, context: Context, path: str, query: dict[str, str]) -> bytes | None:
+        """GET a resource: its body, or None when the register has nothing there (404). Raises SourceError."""
+        return await self._asked(context, "GET", f"{path}?{urlencode(query)}", None)
 
+    async def post(self, context: Context, path: str, question: msgspec.Struct) -> bytes | None:
+        """POST a question as JSON: the body of the answer, or None for a 404. Raises SourceError."""
+        return await self._asked(context, "POST", path, msgspec.json.encode(question))
 
-def _usable(answer: Answer) -> bytes | None:
-    if answer.status == 404:
-        return None
-    if answer.status != 200:
-        raise suwiml.unaccepted(answer.status)
-    return answer.body
+    async def _asked(self, context: Context, method: str, path: str, body: bytes | None) -> bytes | None:
+        headers = {"Accept": "application/hal+json, application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        answer = await self._client.ask(context, method, self._base_url + path, headers=headers, body=body)
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise unaccepted(answer.status)
+        return answer.body
 
 
 def decode(body: bytes, shape: type[_T]) -> _T:

@@ -12,9 +12,9 @@ from decimal import Decimal
 
 import msgspec
 
+from connectors.contract import Context
 from connectors.mijnoverheid.estate import Location, Valued, address_key
-from connectors.mijnoverheid.register import Register, Wire, decode, get, together
-from connectors.outbound import Door
+from connectors.mijnoverheid.register import Api, Wire, decode, together
 from schemas.base import Money
 from schemas.wealth import PropertyValue, RealEstate
 
@@ -22,6 +22,7 @@ FIELDS = (
     "identificatie,aanduiding,adresseerbaarObjectIdentificaties,belanghebbendeEigenaar.burgerservicenummer,"
     "grondoppervlakte,kadastraalOnroerendeZaken.identificatie,waarden"
 )
+MAX_PAGES = 10  # of a hundred objects each: more is no home but a street
 
 
 class _Designation(Wire, frozen=True):
@@ -63,21 +64,57 @@ class _Embedded(Wire, frozen=True):
     woz_objecten: tuple[_Object, ...] = ()
 
 
+class _Link(Wire, frozen=True):
+    pass
+
+
+class _Links(Wire, frozen=True):
+    next: _Link | None = None
+
+
 class _Collection(msgspec.Struct, frozen=True):
     embedded: _Embedded = msgspec.field(name="_embedded", default=_Embedded())
+    links: _Links = msgspec.field(name="_links", default=_Links())
 
 
-async def ask(door: Door, register: Register, locations: list[Location]) -> tuple[Valued, ...]:
+class Partly(msgspec.Struct, frozen=True):
+    """WOZ objects of a register that has more of them than we ask for."""
+
+    found: tuple[Valued, ...]
+
+
+async def ask(context: Context, api: Api, locations: list[Location]) -> tuple[Valued, ...] | Partly:
     """Every WOZ object at these places, each once. Raises SourceError."""
     queries = list(dict.fromkeys(query for location in locations for query in _queries(location)))
-    bodies = await together(get(door, register, "/wozobjecten", _search(query)) for query in queries)
-    found = {valued.estate.woz_id: valued for body in bodies if body is not None for valued in parse(body)}
-    return tuple(found.values())
+    answers = await together(_pages(context, api, query) for query in queries)
+    found = {valued.estate.woz_id: valued for pages, _ in answers for page in pages for valued in _objects(page)}
+    objects = tuple(found.values())
+    return objects if all(is_whole for _, is_whole in answers) else Partly(objects)
+
+
+async def _pages(context: Context, api: Api, query: tuple[tuple[str, str], ...]) -> tuple[list[_Collection], bool]:
+    """The answer page by page, and whether that is all of it.
+
+    `next` only says that there is more: pages are asked by number, so that no address out of an answer is followed.
+    """
+    pages: list[_Collection] = []
+    while len(pages) < MAX_PAGES:
+        body = await api.get(context, "/wozobjecten", _search(query, len(pages) + 1))
+        if body is None:
+            return pages, True
+        pages.append(decode(body, _Collection))
+        if pages[-1].links.next is None:
+            return pages, True
+    return pages, False
 
 
 def parse(body: bytes) -> tuple[Valued, ...]:
     """Read a WozObjectHalCollectie. Raises SourceError(unreadable)."""
-    return tuple(_valued(found) for found in decode(body, _Collection).embedded.woz_objecten)
+    return _objects(decode(body, _Collection))
+
+
+def _objects(page: _Collection) -> tuple[Valued, ...]:
+    return tuple(_valued(found) for found in page.embedded.woz_objecten)
 
 
 def _queries(location: Location) -> Iterator[tuple[tuple[str, str], ...]]:
@@ -93,8 +130,9 @@ def _queries(location: Location) -> Iterator[tuple[tuple[str, str], ...]]:
             yield tuple((name, value) for name, value in named.items() if value)
 
 
-def _search(query: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    return {**dict(query), "fields": FIELDS, "pageSize": "100"}
+def _search(query: tuple[tuple[str, str], ...], page: int) -> dict[str, str]:
+    first = {**dict(query), "fields": FIELDS, "pageSize": "100"}
+    return first if page == 1 else {**first, "page": str(page)}
 
 
 def _valued(found: _Object) -> Valued:

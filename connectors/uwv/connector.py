@@ -12,7 +12,6 @@ from typing import Annotated, ClassVar
 import msgspec
 from msgspec import Meta
 
-from connectors import suwiml
 from connectors.contract import (
     Absent,
     Context,
@@ -26,24 +25,25 @@ from connectors.contract import (
     Skipped,
     SourceError,
 )
-from connectors.outbound import host_port
-from connectors.suwiml import Element
-from connectors.uwv import benefits, findings, incomes
+from connectors.outbound import ClientCertificate
+from connectors.suwiml import Element, Service, SuwiAccess
+from connectors.uwv import benefits, findings, incomes, verzekeringsbericht
 from schemas.base import Provenance
 from schemas.income import Benefit, Employment, Income
 from schemas.records import Finding, SourceRecords, stamped
 
 
-class UwvSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[connectors.uwv]`: where the two services are, and how they know us."""
+class UwvSettings(SuwiAccess, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[connectors.uwv]`: where the two services are; how they know us is the same for both."""
 
     incomes_url: str  # UWVDossierInkomstenGSD v0200
     benefits_url: str  # UWVDossierWerknemersverzekeringenGSD v0200
-    api_key: str | None = None  # sent as X-API-KEY, for a gateway in front of the services
-    certificate_file: str | None = None  # PEM, shown to the services (mutual TLS)
-    key_file: str | None = None
     months: Annotated[int, Meta(ge=1, le=120)] = 24  # how far back pay is asked
-    timeout_seconds: Annotated[float, Meta(gt=0)] = 12.0  # per service
+    timeout_seconds: Annotated[float, Meta(gt=0, le=600)] = 12.0  # per service
+
+    def urls(self) -> tuple[str, ...]:
+        """Both addresses."""
+        return self.incomes_url, self.benefits_url
 
 
 class _Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,16 +66,23 @@ class Uwv:
         categories=("incomes",),
         fields=("income.employment", "income.benefit"),
         login=Login(sms=True),
+        transports=("api", "upload"),
         order=20,
     )
     settings_type: ClassVar[type[UwvSettings]] = UwvSettings
+    read = staticmethod(verzekeringsbericht.read)
 
     def __init__(self, settings: UwvSettings) -> None:
         self._settings = settings
+        self._service = Service(settings)
 
     def hosts(self) -> frozenset[str]:
         """The `host:port` pairs of the two services."""
-        return frozenset({host_port(self._settings.incomes_url), host_port(self._settings.benefits_url)})
+        return self._settings.hosts()
+
+    def certificates(self) -> dict[str, ClientCertificate]:
+        """What is shown to them."""
+        return self._settings.certificates()
 
     async def collect(self, context: Context) -> Outcome:
         """Ask the services the profile's fields need, at the same time.
@@ -114,16 +121,8 @@ class Uwv:
 
     async def _answer(self, question: _Question, context: Context) -> SourceRecords | Failed:
         await context.progress(question.part)
-        key = self._settings.api_key
         try:
-            response = await suwiml.ask(
-                context.door,
-                question.url,
-                question.action,
-                question.request,
-                headers={"X-API-KEY": key} if key else None,
-                timeout_seconds=self._settings.timeout_seconds,
-            )
+            response = await self._service.ask(context, question.url, question.action, question.request)
             return question.parse(response, context.subject.bsn)
         except SourceError as error:
             return error.failed

@@ -5,19 +5,20 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from lxml import etree
 
 from connectors import suwiml
 from connectors.contract import SourceError
 from connectors.mijnoverheid.estate import Holder, Title, address_key
-from connectors.mijnoverheid.kadaster import NAMESPACE, parse
+from connectors.mijnoverheid.kadaster import ACTION, NAMESPACE, parse
 from schemas.base import Money
 from tests.conformance.suwinet import body_schema, recorded
 
 
 def titles(bsn: str) -> tuple[Title, ...]:
     body = recorded(f"KadasterDossierGSD_PersoonsInfo_{bsn}.xml")
-    enveloped = suwiml.envelope(NAMESPACE, suwiml.read_xml(body))
-    return parse(suwiml.parse_envelope(enveloped), bsn)
+    message = suwiml.enveloped(suwiml.read_xml(body), action=ACTION, to="https://suwinet.example/kadaster")
+    return parse(suwiml.parse_envelope(etree.tostring(message)), bsn)
 
 
 def test_recorded_owner_of_four_plots() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from connectors import suwiml
-from connectors.contract import SourceError
+from connectors.contract import Context, SourceError, Subject
 from connectors.outbound import Door, host_port
+from connectors.suwiml import Service, SuwiAccess
 
 NAMESPACE = "http://bkwi.nl/SuwiML/Diensten/VoorbeeldGSD/v0100"
 ACTION = "http://bkwi.nl/SuwiML/Diensten/VoorbeeldGSD-v0100/Vraag"
@@ -55,9 +57,8 @@ def test_an_answer_is_the_single_child_of_the_soap_body() -> None:
 
 def test_a_request_travels_in_an_envelope_that_reads_back() -> None:
     """What we send is SOAP 1.1 with WS-Addressing, the operation qualified and its children not."""
-    sent = etree.fromstring(
-        suwiml.envelope(NAMESPACE, suwiml.operation(NAMESPACE, "Vraag", BSN), action=ACTION, to="http://x/")
-    )
+    message = suwiml.enveloped(suwiml.operation(NAMESPACE, "Vraag", BSN), action=ACTION, to="http://x/")
+    sent = etree.fromstring(etree.tostring(message))
     assert sent.findtext(f"{{{suwiml.SOAP}}}Header/{{{suwiml.ADDRESSING}}}Action") == ACTION
     assert sent.findtext(f"{{{suwiml.SOAP}}}Body/{{{NAMESPACE}}}Vraag/Burgerservicenr") == BSN
 
@@ -248,25 +249,44 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def service(handler: Handler) -> AsyncIterator[tuple[Door, str]]:
-    """A service on a real socket, and a door that leads to it."""
+async def service(handler: Handler) -> AsyncGenerator[tuple[Context, str]]:
+    """A service on a real socket, and a context whose door leads to it."""
     app = web.Application()
     app.router.add_post("/", handler)
     async with TestServer(app) as server:
         url = str(server.make_url("/"))
-        door = Door.configured(frozenset({host_port(url)}))
-        try:
-            yield door, url
-        finally:
-            await door.close()
+        async with context_for(url) as context:
+            yield context, url
+
+
+@asynccontextmanager
+async def context_for(url: str) -> AsyncGenerator[Context]:
+    async def progress(_: str) -> None: ...
+
+    door = Door.configured(frozenset({host_port(url)}))
+    try:
+        yield Context(
+            subject=Subject(bsn=BSN, level="low"),
+            fields=frozenset(),
+            door=door,
+            now=datetime.now(UTC),
+            request_id="r1",
+            progress=progress,
+        )
+    finally:
+        await door.close()
+
+
+async def put(context: Context, url: str, access: SuwiAccess) -> suwiml.Element:
+    """Ask the one operation of these tests."""
+    return await Service(access).ask(context, url, ACTION, suwiml.operation(NAMESPACE, "Vraag", BSN))
 
 
 async def asked(handler: Handler, *, timeout_seconds: float = 5.0) -> suwiml.Element | str:
     """The answer, or the kind of failure."""
-    async with service(handler) as (door, url):
-        message = suwiml.operation(NAMESPACE, "Vraag", BSN)
+    async with service(handler) as (context, url):
         try:
-            return await suwiml.ask(door, url, ACTION, message, timeout_seconds=timeout_seconds)
+            return await put(context, url, SuwiAccess(timeout_seconds=timeout_seconds))
         except SourceError as error:
             return error.failed.kind
 
@@ -327,9 +347,9 @@ async def test_a_service_that_does_not_answer_in_time_is_a_timeout() -> None:
         await done.wait()
         return web.Response()
 
-    async with service(handler) as (door, url):
+    async with service(handler) as (context, url):
         with pytest.raises(SourceError) as caught:
-            await suwiml.ask(door, url, ACTION, suwiml.operation(NAMESPACE, "Vraag", BSN), timeout_seconds=0.05)
+            await put(context, url, SuwiAccess(timeout_seconds=0.05))
         done.set()
     assert caught.value.failed.kind == "timeout"
 
@@ -338,8 +358,7 @@ async def test_a_service_that_is_not_there_is_unavailable() -> None:
     """Nobody listening is an outage, not an empty answer."""
     async with service(answering(200, b"")) as (_, url):
         pass
-    door = Door.configured(frozenset({host_port(url)}))
-    with pytest.raises(SourceError) as caught:
-        await suwiml.ask(door, url, ACTION, suwiml.operation(NAMESPACE, "Vraag", BSN))
-    await door.close()
+    async with context_for(url) as context:
+        with pytest.raises(SourceError) as caught:
+            await put(context, url, SuwiAccess())
     assert caught.value.failed.kind == "unavailable"

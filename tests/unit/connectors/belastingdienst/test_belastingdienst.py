@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -19,8 +20,8 @@ from connectors.belastingdienst import Belastingdienst, BelastingdienstSettings
 from connectors.belastingdienst.answer import parse
 from connectors.belastingdienst.facts import records
 from connectors.belastingdienst.query import FIELDS, query
-from connectors.contract import Absent, Context, Failed, Found, Outcome, Skipped, SourceError, Subject
-from connectors.outbound import Door, OutboundError
+from connectors.contract import Absent, Context, Failed, Field, Found, Outcome, Skipped, SourceError, Subject
+from connectors.outbound import Door
 from schemas.base import Money
 from schemas.income import Allowance, Assessment
 from schemas.records import Finding
@@ -137,6 +138,30 @@ def test_query_names_only_what_the_profile_needs() -> None:
     balances = query(frozenset({"possession.balance"})) or ""
     assert "BankSpaartegoed" in balances
     assert "Schuld" not in balances
+
+
+@pytest.mark.parametrize(
+    ("field", "edges", "types"),
+    [
+        ("relation.partner", {"heeftFiscalePartner"}, set[str]()),
+        ("income.assessment", {"heeftBelastingjaarAangifte"}, {"AangifteIH"}),
+        ("income.allowance", {"heeftToeslag"}, {"Huurtoeslag", "KinderopvangToeslag"}),
+        (
+            "possession.real-estate",
+            {"heeftVermogensBestanddeel", "heeftEigenWoning", "heeftAftrekpost"},
+            {"OnroerendeZaakOverigBezit", "Hypotheekrenteaftrek"},
+        ),
+        ("possession.balance", {"heeftVermogensBestanddeel"}, {"BankSpaartegoed", "Belegging", "Cryptovaluta"}),
+        ("debt.mortgage", {"heeftEigenWoning", "heeftAftrekpost"}, {"Hypotheekrenteaftrek"}),
+        ("debt.other", {"heeftVermogensBestanddeel"}, {"Schuld"}),
+    ],
+)
+def test_a_field_asks_its_own_edges_and_types_only(field: Field, edges: set[str], types: set[str]) -> None:
+    """The source sends what the query names; so each field names what it needs, and the ID only where two are told."""
+    text = query(frozenset({field})) or ""
+    assert set(re.findall(r"heeft\w+", text)) == edges
+    assert set(re.findall(r"\.\.\. on (\w+)", text)) == types
+    assert (" ID " in text) == (field == "relation.partner")
 
 
 async def test_nothing_needed_is_skipped() -> None:
@@ -455,10 +480,11 @@ async def test_http_statuses(status: int, kind: str, retryable: bool) -> None:
     assert (outcome.kind, outcome.retryable) == (kind, retryable)
 
 
-async def test_deadline_and_size_come_out_of_the_door() -> None:
-    """A slow or huge answer ends as the door's error, which the caller turns into a failure."""
-    with pytest.raises(OutboundError, match="too-large"):
-        await Source(b" " * 5000).collected(max_bytes=4000)
+async def test_deadline_and_size_are_ours() -> None:
+    """A slow or huge answer is a failure of its kind, however long the service would go on."""
+    huge = await Source(b" " * 5000).collected(max_bytes=4000)
+    assert isinstance(huge, Failed)
+    assert (huge.kind, huge.retryable) == ("unreadable", True)
     waiting = asyncio.Event()
 
     class Slow(Source):
@@ -466,8 +492,9 @@ async def test_deadline_and_size_come_out_of_the_door() -> None:
             await waiting.wait()
             return await super().__call__(request)
 
-    with pytest.raises(OutboundError, match="timeout"):
-        await Slow({}).collected(timeout_seconds=0.1)
+    late = await Slow({}).collected(timeout_seconds=0.1)
+    assert isinstance(late, Failed)
+    assert (late.kind, late.retryable) == ("timeout", True)
     waiting.set()
 
 

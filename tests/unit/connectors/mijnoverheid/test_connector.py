@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from connectors.contract import Absent, Failed, Found, Skipped
+from connectors.contract import Absent, Failed, Field, Found, Skipped
 from connectors.mijnoverheid import MijnOverheid, Settings
 from schemas.base import Money, is_bsn
 from schemas.wealth import Owner
@@ -401,3 +401,62 @@ def test_the_people_of_these_tests_are_test_persons() -> None:
     for bsn in (BSN, PARTNER_BSN, OTHER_BSN):
         assert bsn.startswith("999")
         assert is_bsn(bsn)
+
+
+@pytest.mark.parametrize(
+    ("field", "groups"),
+    [
+        ("person.name", {"naam"}),
+        ("person.birth", {"geboorte"}),
+        ("person.gender", {"geslacht"}),
+        ("person.nationality", {"nationaliteiten"}),
+        ("address", {"verblijfplaats", "gemeenteVanInschrijving"}),
+        ("relation.partner", {"partners"}),
+        ("relation.children", {"kinderen"}),
+        ("possession.vehicle", set()),
+    ],
+)
+async def test_of_the_persons_register_a_field_asks_its_own_group_only(
+    world: Registers, field: Field, groups: set[str]
+) -> None:
+    """Besides the number by which the answer is checked, nothing is asked that the profile does not name."""
+    await collected(world.settings(*ALL), frozenset({field}))
+    asked = json.loads(world.of("brp")[0].body)["fields"]
+    assert {name.split(".")[0] for name in asked} == {"burgerservicenummer", *groups}
+    assert len(asked) == len(set(asked))
+
+
+def paged(world: Registers, pages: int) -> None:
+    """The WOZ register says on each of the first `pages` - 1 pages that there is more, at an address of its own."""
+    given = 0
+
+    def reply(_: bytes) -> tuple[int, bytes]:
+        nonlocal given
+        given += 1
+        found = {**WOZ_HOME, "identificatie": f"0599{given:08}", "belanghebbendeEigenaar": {"burgerservicenummer": BSN}}
+        links = {"next": {"href": "http://intern.example/wozobjecten?page=9"}} if given < pages else {}
+        return 200, json.dumps({"_links": links, "_embedded": {"wozObjecten": [found]}}).encode()
+
+    world.replies["woz"] = reply
+
+
+async def test_every_page_of_the_value_register_is_read(world: Registers) -> None:
+    """`next` says that there is more: the next page is asked by its number, never at an address from an answer."""
+    paged(world, 3)
+    found = await collected(world.settings(*ALL))
+    assert [one.query.get("page") for one in world.of("woz")] == [None, "2", "3"]
+    assert {one.query["pageSize"] for one in world.of("woz")} == {"100"}
+    homes = [one.woz_id for one in found.records.possessions if hasattr(one, "woz_id")]
+    assert homes == ["059900000001", "059900000002", "059900000003"]
+    assert codes(found) == []
+
+
+async def test_a_register_without_end_is_left_off_and_that_is_said(world: Registers) -> None:
+    """Ten pages are a street, and no home: what came is kept, and that there is more is a finding."""
+    paged(world, 10_000)
+    found = await collected(world.settings(*ALL))
+    assert len(world.of("woz")) == 10
+    assert len([one for one in found.records.possessions if getattr(one, "woz_id", None)]) == 10
+    assert [(one.kind, one.code, one.field) for one in found.records.findings] == [
+        ("incomplete", "woz-too-many", "possession.real-estate")
+    ]
