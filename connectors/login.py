@@ -1,17 +1,20 @@
-"""DigiD login as an OpenID Connect relying party, at a bridge of the host's own (such as nl-rdo-max).
+"""DigiD login as an OpenID Connect relying party, at a bridge of the host's own (such as nl-rdo-max) or a broker's.
 
 Owns where a citizen is sent and what a returned code proves. It keeps nothing of anybody: `Started` is the caller's to
 keep until the citizen is back, and `Identity` is all that comes of it.
 
-What a provider must do to work with these settings (the sandbox's does):
+What a provider must do to work with the default settings (the sandbox's does), and what can be set otherwise:
 - `{issuer}/.well-known/openid-configuration` with `issuer` exactly as in the settings, `authorization_endpoint`,
-  `token_endpoint`, `userinfo_endpoint` and `jwks_uri`, all on the issuer's host and port;
+  `token_endpoint`, `userinfo_endpoint` and `jwks_uri`, all on the issuer's host and port or one of `extra_hosts`, and
+  over https where the issuer is;
 - code flow with PKCE S256, `state`, `nonce`, `acr_values`, and `prompt=login` with `max_age=0` for a fresh login;
 - token endpoint with `private_key_jwt` (RFC 7523): PS256 unless set otherwise, `aud` the issuer, 60 s, new `jti` each
-  time, `kid` the RFC 7638 thumbprint; our public keys are `DigiD.jwks()` (`use` sig and enc);
-- id_token signed with RS256, PS256 or ES256: iss, aud, exp, iat, nonce, sub, auth_time, and if it likes acr;
+  time, `kid` the RFC 7638 thumbprint; our public keys are `DigiD.jwks()` (`use` sig and enc). Or with a client secret;
+- id_token signed with RS256, PS256, ES256 or Ed25519, encrypted to our enc key if it likes: iss, aud, exp, iat, nonce,
+  sub, auth_time, and if it likes acr;
 - userinfo as `application/jwt`: a JWT signed as the id_token is, inside a JWE (RSA-OAEP or RSA-OAEP-256; A128CBC-HS256,
-  A256CBC-HS512, A128GCM or A256GCM) to our enc key, with iss, aud, exp, the same sub, and the BSN and level claims.
+  A256CBC-HS512, A128GCM or A256GCM) to our enc key, with iss, aud, exp, the same sub, and the BSN and level claims. Or
+  signed only (`exp` may then be absent, OpenID Connect Core 5.3.2), or JSON, or all of it in the id_token.
 """
 
 from __future__ import annotations
@@ -20,77 +23,26 @@ import hashlib
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Annotated, Literal, TypeVar
+from datetime import datetime
+from typing import TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 from joserfc.jwk import Key
-from msgspec import Meta
 
-from connectors import login_tokens
+from connectors import login_claims, login_tokens
 from connectors.fetching import Fetches
-from connectors.login_tokens import LEEWAY_SECONDS, Claims
-from connectors.outbound import Answer, Door, OutboundError, host_port
-from schemas.base import Inbound, is_bsn
+from connectors.login_claims import Identity, LoginRefused, Reason, refused
+from connectors.login_client import Client
+from connectors.login_settings import Level, LoginSettings
+from connectors.login_tokens import Claims
+from connectors.outbound import Answer, Door, OutboundError
 
-Level = Literal["low", "substantial", "high"]
-Reason = Literal["cancelled", "level-too-low", "not-fresh", "no-bsn", "provider-error", "unreachable", "invalid"]
+__all__ = ["DigiD", "Identity", "Level", "LoginRefused", "LoginSettings", "Reason", "Started", "refused"]
 
-_RANK: Mapping[str, int] = {"low": 1, "substantial": 2, "high": 3}
-_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_ASSERTION_SECONDS = 60
-_ID_TOKEN_SECONDS = 600  # an id_token older than this was not made for this login
 _DISCOVERY_SECONDS = 3600
 _KEYS_SECONDS = 60  # how soon after a fetch an unknown kid may cause another
 _MAX_BYTES = 200_000
-_SECTOR_BSN = "s00000000:"  # DigiD's sector code of the BSN; s00000001 is the sofi-number
-
-
-def _levels() -> dict[str, Level]:
-    """eIDAS levels, and the authentication contexts of DigiD's SAML interface; DigiD Basis is below low."""
-    eidas, saml = "http://eidas.europa.eu/LoA/", "urn:oasis:names:tc:SAML:2.0:ac:classes:"
-    return {
-        f"{eidas}low": "low",
-        f"{eidas}substantial": "substantial",
-        f"{eidas}high": "high",
-        f"{saml}MobileTwoFactorContract": "low",
-        f"{saml}Smartcard": "substantial",
-        f"{saml}SmartcardPKI": "high",
-    }
-
-
-def _acr_values() -> dict[Level, str]:
-    return {
-        "low": "http://eidas.europa.eu/LoA/low",
-        "substantial": "http://eidas.europa.eu/LoA/substantial",
-        "high": "http://eidas.europa.eu/LoA/high",
-    }
-
-
-class LoginSettings(Inbound, frozen=True, kw_only=True, rename=None):
-    """`[login]`: the DigiD bridge and how we are known there. Key files: RSA private keys in PEM, from 2048 bit."""
-
-    issuer: str
-    client_id: str
-    redirect_uri: str
-    key_file: str  # signs our client assertions
-    decryption_key_file: str | None = None  # opens userinfo; the same key when absent
-    assertion_algorithm: Literal["PS256", "RS256"] = "PS256"
-    assertion_audience: str | None = None  # the issuer when absent
-    scopes: tuple[str, ...] = ("openid",)
-    sms_scope: str | None = None  # asked besides where a source wants DigiD's SMS code; not every bridge knows one
-    bsn_claim: str = "bsn"
-    level_claim: str = "loa_authn"
-    subject_claim: str = "sub"
-    auth_time_claim: str = "auth_time"
-    levels: dict[str, Level] = msgspec.field(default_factory=_levels)
-    acr_values: dict[Level, str] = msgspec.field(default_factory=_acr_values)
-    timeout_seconds: Annotated[float, Meta(gt=0, le=60)] = 10.0  # per request to the bridge
-
-    def hosts(self) -> frozenset[str]:
-        """The one `host:port` the door must let through."""
-        return frozenset({host_port(self.issuer)})
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,33 +54,12 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
     verifier: str
 
 
-class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """Who logged in, how surely and when (UTC). `subject` is the provider's own name for them."""
-
-    bsn: str
-    level: Level
-    authenticated_at: datetime
-    subject: str
-
-
-class LoginRefused(Exception):
-    """No login. `reason` is closed, and all there is: never a word from the provider or of a person.
-
-    `invalid` is an answer that proves nothing (wrong signature, code, nonce, audience); `provider-error` one that we
-    could not use; after `unreachable` and `provider-error` a new attempt may do better.
-    """
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason)
-        self.reason: Reason = reason
-
-
 class _Discovery(msgspec.Struct, frozen=True):
     issuer: str
     authorization_endpoint: str
     token_endpoint: str
-    userinfo_endpoint: str
     jwks_uri: str
+    userinfo_endpoint: str = ""  # a provider may have none
 
 
 class _Tokens(msgspec.Struct, frozen=True):
@@ -139,20 +70,14 @@ class _Tokens(msgspec.Struct, frozen=True):
 _T = TypeVar("_T")
 
 
-def refused(error: str) -> LoginRefused:
-    """What the `error` of the provider's redirect means (RFC 6749, 4.1.2.1): a citizen who stopped, or a fault."""
-    return LoginRefused("cancelled" if error == "access_denied" else "provider-error")
-
-
 class DigiD:
     """One provider. Its discovery document and keys are kept in memory and fetched again when needed."""
 
     def __init__(self, settings: LoginSettings, door: Door) -> None:
-        """Read the keys. Raises OSError or ValueError when a key file does not hold an RSA key of 2048 bit or more."""
+        """Read the keys. Raises OSError or ValueError as `Client` does."""
         self._settings = settings
         self._door = door
-        self._signing = login_tokens.private_key(settings.key_file)
-        self._decryption = login_tokens.private_key(settings.decryption_key_file or settings.key_file)
+        self._client = Client(settings)
         self._known: tuple[_Discovery, datetime] | None = None
         self._keys: tuple[dict[str, Key], datetime] | None = None
         self._discoveries = Fetches[_Discovery]()  # a bridge that hangs makes everybody wait once, not in a row
@@ -160,25 +85,31 @@ class DigiD:
 
     def jwks(self) -> dict[str, object]:
         """Our public keys, for registration with the provider."""
-        sig, enc, algorithm = self._signing, self._decryption, self._settings.assertion_algorithm
-        return {
-            "keys": [
-                {**sig.as_dict(private=False), "kid": sig.thumbprint(), "use": "sig", "alg": algorithm},
-                {**enc.as_dict(private=False), "kid": enc.thumbprint(), "use": "enc"},
-            ]
-        }
+        return self._client.jwks()
 
-    async def begin(self, *, minimum_level: Level, fresh: bool, now: datetime, sms: bool = False) -> Started:
+    async def discovered(self, now: datetime) -> None:
+        """See that the provider says where everything is. Raises LoginRefused (unreachable, provider-error)."""
+        await self._discovery(now)
+
+    async def usable_keys(self, now: datetime) -> int:
+        """How many of its keys we can verify with, as it gives them now. Raises LoginRefused as `discovered` does."""
+        known = await self._discovery(now)
+        return len(await self._fetched_keys(known.jwks_uri, now))
+
+    async def begin(
+        self, *, minimum_level: Level, fresh: bool, now: datetime, sms: bool = False, hint: str | None = None
+    ) -> Started:
         """Start a login of at least `minimum_level`; `fresh` makes the provider ask anew who it is.
 
-        `sms` asks for DigiD's SMS code where the bridge has a scope for it. Raises LoginRefused (unreachable,
-        provider-error).
+        `sms` asks for DigiD's SMS code where the bridge has a scope for it; `hint` is passed on as `login_hint`. Raises
+        LoginRefused (unreachable, provider-error).
         """
         known = await self._discovery(now)
         settings = self._settings
         scopes = [*settings.scopes, *([settings.sms_scope] if sms and settings.sms_scope else [])]
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         query = {
+            **settings.extra_parameters,
             "response_type": "code",
             "client_id": settings.client_id,
             "redirect_uri": settings.redirect_uri,
@@ -191,6 +122,8 @@ class DigiD:
         }
         if fresh:
             query |= {"prompt": "login", "max_age": "0"}
+        if hint is not None:
+            query["login_hint"] = hint
         separator = "&" if "?" in known.authorization_endpoint else "?"
         url = f"{known.authorization_endpoint}{separator}{urlencode(query)}"
         return Started(url=url, state=state, nonce=nonce, verifier=verifier)
@@ -212,16 +145,12 @@ class DigiD:
         """
         known = await self._discovery(now)
         tokens = await self._redeemed(known, code, verifier, now)
-        proof = await self._verified(tokens.id_token.encode(), now)
-        _check_id_token(proof, started_nonce, now)
-        subject = _text(proof, self._settings.subject_claim)
-        told = await self._userinfo(known, tokens.access_token, now)
-        if _text(told, self._settings.subject_claim) != subject:
-            raise LoginRefused("invalid")
-        authenticated_at = self._authenticated_at(proof, fresh_since, now)
-        level = self._level(proof, told, minimum_level)
-        bsn = _bsn(told.get(self._settings.bsn_claim))
-        return Identity(bsn=bsn, level=level, authenticated_at=authenticated_at, subject=subject)
+        proof = await self._verified(self._readable(tokens.id_token.encode()), now)
+        login_claims.check_id_token(proof, started_nonce, now)
+        told = proof if self._settings.userinfo == "none" else await self._userinfo(known, tokens.access_token, now)
+        return login_claims.identity(
+            self._settings, proof, told, minimum_level=minimum_level, fresh_since=fresh_since, now=now
+        )
 
     async def _discovery(self, now: datetime) -> _Discovery:
         if self._known is not None and _age(self._known[1], now) < _DISCOVERY_SECONDS:
@@ -231,10 +160,16 @@ class DigiD:
     async def _fetched_discovery(self, now: datetime) -> _Discovery:
         url = f"{self._settings.issuer.rstrip('/')}/.well-known/openid-configuration"
         known = _decoded((await self._asked("GET", url)).body, _Discovery)
-        if known.issuer != self._settings.issuer:
+        if known.issuer != self._settings.issuer or not self._trusted(known):
             raise LoginRefused("provider-error")
         self._known = (known, now)
         return known
+
+    def _trusted(self, known: _Discovery) -> bool:
+        """Whether every endpoint we use is where it may be; the door lets through what any source may ask."""
+        asked = [known.authorization_endpoint, known.token_endpoint, known.jwks_uri]
+        asked += [known.userinfo_endpoint] if self._settings.userinfo != "none" else []
+        return all(self._settings.allows(url) for url in asked)
 
     async def _key(self, kid: str | None, now: datetime) -> Key:
         """The provider's key `kid`. One we do not know is looked for once more, but not oftener than once a minute."""
@@ -259,72 +194,48 @@ class DigiD:
             "code": code,
             "redirect_uri": self._settings.redirect_uri,
             "code_verifier": verifier,
-            "client_id": self._settings.client_id,
-            "client_assertion_type": _ASSERTION_TYPE,
-            "client_assertion": self._assertion(now),
         }
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-        answer = await self._asked("POST", known.token_endpoint, headers, urlencode(form).encode(), invalid=(400,))
+        asked, proof = self._client.proven(form, now)
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json", **proof}
+        answer = await self._asked("POST", known.token_endpoint, headers, urlencode(asked).encode(), invalid=(400,))
         return _decoded(answer.body, _Tokens)
 
-    def _assertion(self, now: datetime) -> str:
-        issued = int(now.timestamp())
-        claims = {
-            "iss": self._settings.client_id,
-            "sub": self._settings.client_id,
-            "aud": self._settings.assertion_audience or self._settings.issuer,
-            "jti": secrets.token_urlsafe(24),
-            "iat": issued,
-            "exp": issued + _ASSERTION_SECONDS,
-        }
-        return login_tokens.assertion(self._signing, self._settings.assertion_algorithm, claims)
-
     async def _userinfo(self, known: _Discovery, access_token: str, now: datetime) -> Claims:
-        """The claims about the person: signed by the provider, then encrypted to us; anything less is refused."""
-        headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/jwt"}
+        """The claims about the person, in the form that was agreed; anything less is refused."""
+        form = self._settings.userinfo
+        wanted = "application/json" if form == "plain" else "application/jwt"
+        headers = {"Authorization": f"Bearer {access_token}", "Accept": wanted}
         answer = await self._asked("GET", known.userinfo_endpoint, headers)
-        if answer.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/jwt":
+        if answer.headers.get("content-type", "").partition(";")[0].strip().lower() != wanted:
             raise LoginRefused("invalid")
+        if form == "plain":
+            return _decoded(answer.body, dict[str, object])
+        token = answer.body.strip()
+        if form == "encrypted":
+            return await self._verified(self._opened(token), now)
+        return await self._verified(token, now, must_expire=False)
+
+    def _readable(self, token: bytes) -> bytes:
+        """The JWS in an id_token, which a provider may encrypt to us: five parts then, and not three."""
+        return self._opened(token) if token.count(b".") == 4 else token
+
+    def _opened(self, token: bytes) -> bytes:
         try:
-            token = login_tokens.opened(answer.body.strip(), self._decryption)
+            return self._client.opened(token)
         except ValueError:
             raise LoginRefused("invalid") from None
-        return await self._verified(token, now)
 
-    async def _verified(self, token: bytes, now: datetime) -> Claims:
+    async def _verified(self, token: bytes, now: datetime, *, must_expire: bool = True) -> Claims:
         """The claims of a token signed by the provider, meant for us and valid now."""
-        settings = self._settings
+        issuer, client_id = self._settings.issuer, self._settings.client_id
         try:
             signed = login_tokens.taken_apart(token)
             key = await self._key(signed.kid, now)
-            return login_tokens.verified(signed, key, issuer=settings.issuer, client_id=settings.client_id, now=now)
+            return login_tokens.verified(
+                signed, key, issuer=issuer, client_id=client_id, now=now, must_expire=must_expire
+            )
         except ValueError:
             raise LoginRefused("invalid") from None
-
-    def _authenticated_at(self, proof: Claims, fresh_since: datetime | None, now: datetime) -> datetime:
-        at = proof.get(self._settings.auth_time_claim)
-        if not isinstance(at, int) or isinstance(at, bool):
-            # OpenID Connect Core 3.1.2.1: after max_age the claim is required. Otherwise `iat` is the latest it can be.
-            at = None if fresh_since else proof.get("iat")
-        if not isinstance(at, int | float) or not 0 < at <= now.timestamp() + LEEWAY_SECONDS:
-            raise LoginRefused("not-fresh" if fresh_since else "invalid")
-        if fresh_since is not None and at < int(fresh_since.timestamp()):
-            raise LoginRefused("not-fresh")
-        return datetime.fromtimestamp(at, UTC)
-
-    def _level(self, proof: Claims, told: Claims, minimum: Level) -> Level:
-        """The level of userinfo, or the id_token's `acr` where that says less; unknown words are below every level."""
-        said = [told[self._settings.level_claim]] if self._settings.level_claim in told else []
-        said += [proof["acr"]] if "acr" in proof else []
-        known: list[Level] = [
-            self._settings.levels[one] for one in said if isinstance(one, str) and one in self._settings.levels
-        ]
-        if not known or len(known) != len(said):
-            raise LoginRefused("level-too-low")
-        level: Level = min(known, key=lambda one: _RANK[one])
-        if _RANK[level] < _RANK[minimum]:
-            raise LoginRefused("level-too-low")
-        return level
 
     async def _asked(
         self,
@@ -351,30 +262,6 @@ class DigiD:
         if answer.status != 200:
             raise LoginRefused("invalid" if answer.status in invalid else "provider-error")
         return answer
-
-
-def _check_id_token(proof: Claims, nonce: str, now: datetime) -> None:
-    """What only the id_token has: the nonce of this login, and an `iat` of just now."""
-    said, issued = proof.get("nonce"), proof.get("iat")
-    if not isinstance(said, str) or not secrets.compare_digest(said.encode(), nonce.encode()):
-        raise LoginRefused("invalid")
-    if not isinstance(issued, int | float) or now.timestamp() - issued > _ID_TOKEN_SECONDS:
-        raise LoginRefused("invalid")
-
-
-def _bsn(value: object) -> str:
-    """The BSN, with or without DigiD's sector code before it; a sofi-number is none. Raises LoginRefused."""
-    bsn = value.removeprefix(_SECTOR_BSN) if isinstance(value, str) else ""
-    if not is_bsn(bsn):
-        raise LoginRefused("no-bsn")
-    return bsn
-
-
-def _text(claims: Claims, name: str) -> str:
-    value = claims.get(name)
-    if not isinstance(value, str) or not value:
-        raise LoginRefused("invalid")
-    return value
 
 
 def _public_keys(body: bytes) -> dict[str, Key]:

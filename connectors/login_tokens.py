@@ -17,9 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from joserfc import jwe, jws, jwt
 from joserfc.errors import JoseError
+from joserfc.jwa import JWSAlgModel
 from joserfc.jwk import JWKRegistry, Key, RSAKey
 
-SIGNATURES = ("RS256", "PS256", "ES256")
+# `EdDSA` (RFC 8037) is what Ed25519 was called before RFC 9864; with an Ed25519 key they are the same.
+SIGNATURES = ("RS256", "PS256", "ES256", "Ed25519", "EdDSA")
 ENCRYPTIONS = ("RSA-OAEP", "RSA-OAEP-256", "A128CBC-HS256", "A256CBC-HS512", "A128GCM", "A256GCM")
 LEEWAY_SECONDS = 30
 _HEADER_BYTES = 8192  # a header may carry its certificate
@@ -40,7 +42,7 @@ class _Standard(msgspec.Struct, frozen=True):
 
     iss: str
     aud: str | tuple[str, ...]
-    exp: float
+    exp: float | None = None
     nbf: float | None = None
     iat: float | None = None
     azp: str | None = None
@@ -71,7 +73,7 @@ def public_keys(body: bytes) -> dict[str, Key]:
         if not _can_verify(parameters):
             continue
         try:
-            key = JWKRegistry.import_key(parameters)
+            key = JWKRegistry.import_key(_renamed(parameters))
             keys[key.kid or key.thumbprint()] = key
         except (JoseError, ValueError, TypeError, KeyError):
             continue
@@ -80,9 +82,15 @@ def public_keys(body: bytes) -> dict[str, Key]:
 
 def _can_verify(parameters: Mapping[str, object]) -> bool:
     """A signing key of a kind we accept; an RSA modulus of 2048 bit is 342 characters of base64url."""
-    modulus = parameters.get("n")
-    strong = parameters.get("kty") == "EC" or (isinstance(modulus, str) and len(modulus) >= 342)
-    return parameters.get("kty") in ("RSA", "EC") and strong and parameters.get("use") in (None, "sig")
+    kind, modulus = parameters.get("kty"), parameters.get("n")
+    # Of EC and OKP keys the algorithm is one of a curve, and refuses those of another.
+    is_strong = kind in ("EC", "OKP") or (kind == "RSA" and isinstance(modulus, str) and len(modulus) >= 342)
+    return is_strong and parameters.get("use") in (None, "sig")
+
+
+def _renamed(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    algorithm = parameters.get("alg")
+    return {**parameters, "alg": _full_name(algorithm)} if isinstance(algorithm, str) else {**parameters}
 
 
 def chosen(keys: Mapping[str, Key], kid: str | None) -> Key | None:
@@ -123,21 +131,40 @@ def taken_apart(token: bytes) -> Signed:
     return Signed(kid=kid, algorithm=algorithm, parts=parts)
 
 
-def verified(signed: Signed, key: Key, *, issuer: str, client_id: str, now: datetime) -> Claims:
+def verified(
+    signed: Signed, key: Key, *, issuer: str, client_id: str, now: datetime, must_expire: bool = True
+) -> Claims:
     """The claims of a token by `issuer` for us alone that is valid now (OpenID Connect Core, 3.1.3.7).
 
-    Raises ValueError.
+    With `must_expire` a token without `exp` is none. Raises ValueError.
     """
-    if key.get("alg") not in (None, signed.algorithm) or not _signature_holds(signed, key):
+    if not _is_for(key, signed.algorithm) or not _signature_holds(signed, key):
         raise ValueError("the signature is not that of the key")
     standard = msgspec.json.decode(signed.parts.payload, type=_Standard)
-    if not (_for_us(standard, issuer, client_id) and _valid(standard, now.timestamp())):
+    expires = standard.exp is not None or not must_expire
+    if not (expires and _for_us(standard, issuer, client_id) and _valid(standard, now.timestamp())):
         raise ValueError("not from this issuer, not for us or not valid now")
     return msgspec.json.decode(signed.parts.payload, type=dict[str, object])
 
 
+class _Signatures(jws.JWSRegistry):
+    """The algorithms of joserfc, the old name of Ed25519 read as the new one: it warns of the old."""
+
+    def get_alg(self, name: str) -> JWSAlgModel:
+        return super().get_alg(_full_name(name))
+
+
+def _full_name(algorithm: str) -> str:
+    return "Ed25519" if algorithm == "EdDSA" else algorithm
+
+
+def _is_for(key: Key, algorithm: str) -> bool:
+    """Whether the key says nothing of algorithms, or names this one."""
+    return key.get("alg") in (None, _full_name(algorithm))
+
+
 def _signatures() -> jws.JWSRegistry:
-    registry = jws.JWSRegistry(algorithms=SIGNATURES, strict_check_header=False)
+    registry = _Signatures(algorithms=SIGNATURES, strict_check_header=False)
     registry.max_header_length = _HEADER_BYTES
     return registry
 
@@ -158,4 +185,5 @@ def _for_us(standard: _Standard, issuer: str, client_id: str) -> bool:
 
 def _valid(standard: _Standard, now: float) -> bool:
     since = max(standard.nbf or 0, standard.iat or 0)
-    return since - LEEWAY_SECONDS <= now < standard.exp + LEEWAY_SECONDS
+    until = now if standard.exp is None else standard.exp
+    return since - LEEWAY_SECONDS <= now < until + LEEWAY_SECONDS
