@@ -6,13 +6,14 @@ nothing, `Failed` means we do not know.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol
 
 import msgspec
 
-from connectors.outbound import Door
+from connectors.outbound import Door, OutboundError
 from schemas.base import Record
 from schemas.records import SourceRecords
 
@@ -75,6 +76,18 @@ class Failed(Record, tag="failed", frozen=True, kw_only=True):
 
 Outcome = Found | Absent | Skipped | Failed
 
+MediaType = Literal["application/pdf", "application/json", "application/xml"]
+Unusable = Literal[
+    "too-large",  # more bytes than are taken
+    "not-supported",  # another kind of file than this source hands out, whatever its name says
+    "encrypted",  # a password is needed to open it
+    "damaged",  # it cannot be read to its end
+    "too-many-pages",  # more than any such document has
+    "too-slow",  # reading it takes more time or memory than it may
+    "other-document",  # it can be read, and is not what this source hands out
+    "version",  # it is what this source hands out, in a version we do not know
+]
+
 
 class Label(Record, frozen=True, kw_only=True):
     """A name on screen, in both languages."""
@@ -121,11 +134,37 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     progress: Callable[[str], Awaitable[None]]
 
 
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """A file a citizen handed over, opened. `pages` are the lines of text of a PDF, page by page; others have none."""
+
+    media_type: MediaType
+    content: bytes
+    pages: tuple[tuple[str, ...], ...] = ()
+
+
+class DocumentRefused(Exception):
+    """A file that cannot be used. `reason` is closed, and all there is: never a word of the file."""
+
+    def __init__(self, reason: Unusable) -> None:
+        super().__init__(reason)
+        self.reason: Unusable = reason
+
+
 class Connector(Protocol):
     """A source. `settings_type` is the struct `[connectors.<id>]` is read into; the instance is made with it, once.
 
     `collect` raises nothing for what a source may do: `SourceError` and `OutboundError` become `Failed` at the caller,
     any other exception is a bug (and still becomes `Failed(unreadable)`, never silence).
+
+    One that has `certificates()` says by `host:port` what is shown there (`ClientCertificate`); of one that has not,
+    `certificate_file` and `key_file` of its settings count.
+
+    One whose manifest names the transport `upload` also has `read`, a static method: what a document the citizen handed
+    over says, in records without provenance. It runs in a process of its own and knows no settings. It raises
+    DocumentRefused (other-document, version, damaged).
+
+    One that knows a better way to see whether it can be used than asking about somebody has `check(probe)`, which gives
+    the steps it took (`connectors.checking`: Probe, Step).
     """
 
     manifest: ClassVar[Manifest]
@@ -146,3 +185,16 @@ class SourceError(Exception):
     def __init__(self, kind: FailureKind, detail: str, *, retryable: bool = True) -> None:
         super().__init__(detail)
         self.failed = Failed(kind=kind, retryable=retryable, detail=detail)
+
+
+async def outcome_of(connector: Connector, context: Context) -> Outcome:
+    """Ask a source once, within the deadline of its manifest. What a source may do becomes an outcome; bugs go on."""
+    try:
+        async with asyncio.timeout(connector.manifest.timeout_seconds):
+            return await connector.collect(context)
+    except TimeoutError:
+        return Failed(kind="timeout")
+    except SourceError as error:
+        return error.failed
+    except OutboundError as error:
+        return Failed(kind="timeout" if error.kind == "timeout" else "unavailable", detail=error.kind)

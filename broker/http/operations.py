@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import uvicorn
 from litestar import Litestar, Response, get
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
 from broker.http import problems
 from broker.http.envelope import enveloped
@@ -17,17 +17,22 @@ from broker.http.requests import AnyRequest, one_address, parts_of
 from broker.parts import Parts
 from broker.telemetry import metrics
 from broker.worker import clock_differs
+from connectors.health import State
 from sessions.store.scripts import StoreUnavailable
 
 GRACEFUL_SECONDS = 2
+sources_state = Gauge(
+    "ophaalbrug_source_state", "1 for the state a source is in", ["connector", "state"], registry=metrics
+)
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether this process can serve, and why not."""
+    """Whether this process can serve, and why not; `sources` is for who reads it, and makes nothing unready."""
 
     ready: bool
     store: str
     clock: str
+    sources: dict[str, State]
 
 
 @get("/healthz", include_in_schema=False, sync_to_thread=False)
@@ -38,18 +43,29 @@ def health() -> dict[str, str]:
 
 @get("/readyz", include_in_schema=False)
 async def readiness(request: AnyRequest) -> Response[Readiness]:
-    """The store answers and the clocks agree."""
+    """The store answers and the clocks agree. A source that is down must not take the broker away too."""
+    parts = parts_of(request)
+    sources = _sources(parts)
     try:
-        differs = await clock_differs(parts_of(request))
-        found = Readiness(ready=not differs, store="ok", clock="differs" if differs else "ok")
+        differs = await clock_differs(parts)
+        found = Readiness(ready=not differs, store="ok", clock="differs" if differs else "ok", sources=sources)
     except StoreUnavailable:
-        found = Readiness(ready=False, store="unavailable", clock="unknown")
+        found = Readiness(ready=False, store="unavailable", clock="unknown", sources=sources)
     return Response(found, status_code=200 if found.ready else 503)
 
 
+def _sources(parts: Parts) -> dict[str, State]:
+    """How every source is doing, as far as this process knows."""
+    now = parts.clock()
+    return {source: parts.health.state(source, now) for source in parts.connectors}
+
+
 @get("/metrics", include_in_schema=False, sync_to_thread=False)
-def numbers() -> Response[bytes]:
+def numbers(request: AnyRequest) -> Response[bytes]:
     """Prometheus metrics of this process."""
+    for source, found in _sources(parts_of(request)).items():
+        for state in get_args(State):
+            sources_state.labels(source, state).set(state == found)
     return Response(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -1,15 +1,17 @@
 """The change channel: one subscription per process, fanned out in memory to whoever watches.
 
 A notice says only that something changed; the watcher reads the truth. After a gap everybody is told to look again.
+What is kept nowhere goes with its notice, and who misses that knows it later.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from sessions.store.connection import Connection, Subscription
-from sessions.store.scripts import CHANNEL, answer
+from sessions.store.scripts import CHANNEL, StoreUnavailable, answer
 
 
 class Watch:
@@ -46,11 +48,13 @@ class Watch:
 
 
 class Changes:
-    """What this process hears on the channel. Names: `session <id>`, `work`, `registry`."""
+    """What this process hears on the channel. Names: `session <id>`, `work`, `registry`, `health <what is known>`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._watches: dict[str, set[Watch]] = {}
+        self._ears: dict[str, Callable[[str], None]] = {}
+        self._telling: set[asyncio.Task[None]] = set()
         self._subscription: Subscription | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -61,7 +65,8 @@ class Changes:
         self._task = asyncio.create_task(self._listen(subscription))
 
     async def stop(self) -> None:
-        """Stop listening and close the subscription's connection."""
+        """Stop listening and close the subscription's connection; what is still to be told is told first."""
+        await asyncio.gather(*self._telling)
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -82,13 +87,30 @@ class Changes:
         if not watches:
             self._watches.pop(watch.name, None)
 
+    def hear(self, name: str, ear: Callable[[str], None]) -> None:
+        """Have `ear` called with the words of every notice of this name, our own too. It must not raise."""
+        self._ears[name] = ear
+
+    def tell(self, name: str, words: str) -> None:
+        """Tell every process something that is kept nowhere; lost when the store cannot be reached now."""
+        task = asyncio.create_task(self._publish(f"{name} {words}"))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _publish(self, notice: str) -> None:
+        with suppress(StoreUnavailable):
+            await answer(self._connection.client.publish(CHANNEL, notice))
+
     async def _listen(self, subscription: Subscription) -> None:
         async for message in subscription:
             if message is None:
                 names = list(self._watches)
             else:
                 text = message.decode(errors="replace")
-                names = [text, text.split(" ", 1)[0]]
+                name, _, words = text.partition(" ")
+                names = [text, name]
+                if ear := self._ears.get(name):
+                    ear(words)
             for name in names:
                 for watch in tuple(self._watches.get(name, ())):
                     watch.wake()

@@ -13,7 +13,7 @@ from broker import serving
 from broker.http.app import create
 from broker.settings import Settings, SettingsError
 from sandbox.backoffice import BackOffice
-from sandbox.stage import free_port
+from sandbox.stage import SOURCES, free_port
 from tests.house import House, standing
 from tests.integration.provider.asking import ask, consented, problem
 from tests.stores import Store
@@ -73,10 +73,11 @@ async def test_an_answer_names_no_software(house: House) -> None:
 
 
 async def test_health_and_readiness(house: House) -> None:
-    """Alive without asking the store; ready when the store answers and the clocks agree."""
+    """Alive without asking the store; ready when the store answers and the clocks agree, however the sources do."""
     assert (await ask(house, "GET", "/healthz")).json() == {"status": "ok"}
     answer = await ask(house, "GET", "/readyz")
-    assert (answer.status, answer.json()) == (200, {"ready": True, "store": "ok", "clock": "ok"})
+    sources = dict.fromkeys(SOURCES, "unknown")
+    assert (answer.status, answer.json()) == (200, {"ready": True, "store": "ok", "clock": "ok", "sources": sources})
 
 
 async def test_numbers_say_nothing_of_anybody(house: House, other: BackOffice) -> None:

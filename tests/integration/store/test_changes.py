@@ -165,3 +165,32 @@ async def test_a_channel_that_cannot_be_opened_is_store_unavailable(tmp_path: Pa
             running.nodes[0].kill()
             with pytest.raises(StoreUnavailable):
                 await Changes(other).start()
+
+
+async def test_what_is_told_is_heard_with_its_words(changes: Changes, store_url: str) -> None:
+    """What is kept nowhere goes with the notice, to whoever hears that name and to nobody else, in every process."""
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    others: list[str] = []
+    changes.hear("health", heard.put_nowait)
+    changes.hear("healthy", others.append)
+    async with connected(store_url) as connection:
+        telling = Changes(connection)
+        telling.tell("health", '{"words": "as they are"}')
+        await telling.stop()  # what is still to be told is told first
+    async with asyncio.timeout(SOON):
+        assert await heard.get() == '{"words": "as they are"}'
+    changes.tell("health", "ours too")
+    async with asyncio.timeout(SOON):
+        assert await heard.get() == "ours too"
+    assert not others
+
+
+async def test_what_cannot_be_told_is_lost(tmp_path: Path) -> None:
+    """The store is gone: nothing is raised, and nobody waits for it."""
+    with stores.single(tmp_path) as store:
+        async with connected(store.url) as connection:
+            telling = Changes(connection)
+            await connection.now()
+            store.nodes[0].kill()
+            telling.tell("health", "x")
+            await telling.stop()
