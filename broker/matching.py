@@ -17,7 +17,6 @@ from schemas.pension import Pension, SchemePension, StatePension, SurvivorPensio
 from schemas.wealth import Balance, Debt, Possession, RealEstate, Vehicle
 from sessions.model import Role
 
-Answer: TypeAlias = tuple[Role, str]  # whom a source was asked about, and which source
 Thing: TypeAlias = Relation | Address | Income | Pension | Possession | Debt
 Key: TypeAlias = Hashable | None
 
@@ -31,6 +30,7 @@ DOUBTED: dict[str, Field] = {
 }
 
 R = TypeVar("R", bound=msgspec.Struct)
+T = TypeVar("T", Relation, Address, Income, Pension, Possession, Debt)
 
 _FIELDS: dict[type[Income | Pension | Possession], Field] = {
     Employment: "income.employment",
@@ -46,6 +46,14 @@ _FIELDS: dict[type[Income | Pension | Possession], Field] = {
 }
 
 
+class Answer(NamedTuple):
+    """Whom a source told about, which source, and in which document if the citizen handed it over."""
+
+    role: Role
+    source: str
+    document: str = ""
+
+
 class Told(NamedTuple, Generic[R]):
     """A record and the answer it stood in; its person ids are those of the household."""
 
@@ -57,11 +65,13 @@ class Identity(NamedTuple):
     """What tells one thing from another, strongest first; None where it is not known.
 
     `certain` are identifiers. `likely` are descriptions that fit one thing: trusted between answers only, because a
-    source that lists two means two.
+    source that lists two means two. `apart` are facts that contradict every description but the first: where two are
+    told, there are two things.
     """
 
     certain: tuple[Key, ...] = ()
     likely: tuple[Key, ...] = ()
+    apart: tuple[Key, ...] = ()
 
 
 class _Answered(Protocol):
@@ -126,6 +136,10 @@ def grouped(items: Iterable[_T], identify: Callable[[_T], Identity]) -> list[lis
         identifiers = len(identities[id(union[0])].certain)
         if any(len(keys(union, stronger)) > 1 for stronger in range(min(depth, identifiers))):
             return False
+        if depth > identifiers and any(
+            len(told - {None}) > 1 for told in _apart(identities[id(item)] for item in union)
+        ):
+            return False
         answers = [answer for group in together for answer in {item.answer for item in group}]
         return depth < identifiers or len(answers) == len(set(answers))
 
@@ -136,6 +150,10 @@ def grouped(items: Iterable[_T], identify: Callable[[_T], Identity]) -> list[lis
 
 def _keys(identity: Identity) -> tuple[Key, ...]:
     return identity.certain + identity.likely
+
+
+def _apart(identities: Iterable[Identity]) -> Iterator[set[Key]]:
+    return (set(told) for told in zip(*(identity.apart for identity in identities), strict=True))
 
 
 def _joined(
@@ -158,8 +176,16 @@ def _joined(
             yield from together
 
 
+def things(told: Iterable[Told[T]]) -> list[list[Told[T]]]:
+    """The records, those about the same thing together, and never things of two kinds."""
+    kinds: dict[type[msgspec.Struct], list[Told[T]]] = {}
+    for one in told:
+        kinds.setdefault(type(one.record), []).append(one)
+    return [group for same in kinds.values() for group in grouped(same, lambda one: identity(one.record))]
+
+
 def identity(thing: Thing) -> Identity:
-    """What identifies this record. Kinds never share a key."""
+    """What identifies this record among those of its kind."""
     match thing:
         case Relation():
             return _relation(thing)
@@ -168,7 +194,7 @@ def identity(thing: Thing) -> Identity:
         case RealEstate():
             return _real_estate(thing)
         case Vehicle(plate=plate):
-            return Identity(certain=(known("vehicle", plain(plate)),))
+            return Identity(certain=(known(plain(plate)),))
         case Balance():
             return Identity(certain=(_account(thing),))
         case Debt():
@@ -183,15 +209,15 @@ def identity(thing: Thing) -> Identity:
 def _relation(relation: Relation) -> Identity:
     """Who has been married to the same person twice has two relations with them, told apart by when they began."""
     bond = (relation.kind, relation.person, relation.of)
-    begun = relation.since if relation.kind == "ex-partner" else None
-    return Identity(certain=(known(*bond, begun),), likely=(bond,))
+    certain = known(bond, relation.since) if relation.kind == "ex-partner" else bond
+    return Identity(certain=(certain,), likely=(bond,))
 
 
 def _address(address: Address) -> Identity:
     lines = plain("".join(address.lines))
     if address.kind in ("foreign", "location"):
-        place = known(address.kind, lines) and (address.kind, lines, plain(address.country), address.municipality)
-        return Identity(likely=(place,))
+        place = (address.kind, lines, plain(address.country), address.municipality)
+        return Identity(likely=(place if lines else None,))
     return Identity(
         certain=(known(address.kind, address.object_id),),
         likely=(known(address.kind, _postal(address)),),
@@ -205,39 +231,43 @@ def _postal(at: Address | RealEstate) -> Key:
 
 def _real_estate(estate: RealEstate) -> Identity:
     """The parcel before the WOZ object and the building: a home and its garage share an address, never a parcel."""
+    designation = plain(estate.cadastral_designation)
     return Identity(
-        certain=(
-            known("parcel", estate.cadastral_id),
-            known("designation", plain(estate.cadastral_designation)),
-            known("woz", estate.woz_id),
-            known("building", estate.object_id),
-        ),
-        likely=(known("address", _postal(estate)),),
+        certain=(known(estate.cadastral_id), known(designation), known(estate.woz_id), known(estate.object_id)),
+        likely=(_postal(estate),),
     )
 
 
 def _account(balance: Balance) -> Key:
     """Only a bank account has a number of its own: for securities and crypto the number names what is held."""
-    return known("account", plain(balance.identifier)) if balance.type == "bank" else None
+    return known(plain(balance.identifier)) if balance.type == "bank" else None
 
 
 def _income(income: Income) -> Identity:
     match income:
-        case Employment() | Benefit():
-            contract = known(field_of(income), income.person, income.payroll_number, income.number)
-            return Identity(likely=(contract,))
+        case Employment():
+            return _contract(income, "")
+        case Benefit(scheme=scheme):
+            return _contract(income, scheme)
         case Assessment():
-            number = known("assessment", income.person, income.identifier)
-            return Identity(certain=(number,), likely=(("assessment", income.person, income.year),))
+            return Identity(certain=(known(income.person, income.identifier),), likely=((income.person, income.year),))
         case Allowance():
-            span = known(income.person, income.allowance, income.start, income.provisional)
-            return Identity(likely=(span,))
+            return Identity(likely=(known(income.person, income.allowance, income.start, income.provisional),))
+
+
+def _contract(income: Employment | Benefit, scheme: str) -> Identity:
+    """A Verzekeringsbericht names the payroll unit and neither the number of the contract nor its first day."""
+    unit = known(income.person, income.payroll_number)
+    return Identity(
+        likely=(known(unit, income.number), unit and (unit, scheme)),
+        apart=(income.number, income.start),
+    )
 
 
 def _pension(pension: Pension) -> Identity:
     match pension:
         case StatePension():
-            return Identity(likely=(("state", pension.person),))
+            return Identity(likely=(pension.person,))
         case SchemePension():
             kind = (pension.indicative, pension.only_single)
             return Identity(likely=((pension.person, plain(pension.provider), plain(pension.scheme), kind),))

@@ -59,9 +59,9 @@ def recognise(
 
     `adults` are those who take part, with the BSN proven at their login: it counts above what a source says.
     """
-    mentions = [_Mention((role, _LOGIN), SELF, SELF, (Person(id=SELF, bsn=bsn),)) for role, bsn in adults.items()]
+    mentions = [_Mention(Answer(role, _LOGIN), SELF, SELF, (Person(id=SELF, bsn=bsn),)) for role, bsn in adults.items()]
     for answer, records in answers.items():
-        mentions += _mentions(answer, records, adults.get(answer[0]))
+        mentions += _mentions(answer, records, adults.get(answer.role))
     people: dict[str, list[Told[Person]]] = {}
     names: dict[tuple[Answer, str], str] = {}
     for id_, group in _identified(grouped(mentions, _identity)):
@@ -77,14 +77,15 @@ def sort_key(id_: str) -> tuple[int, str, int]:
 
 
 def renamed(record: _T, name: Callable[[str], str]) -> _T:
-    """The record with the household's ids for the ids of its answer."""
+    """The record with the household's ids for the ids of its answer, and whom it lists in a fixed order."""
     match record:
         case Relation():
             return replace(record, person=name(record.person), of=name(record.of))
         case Address():
             return replace(record, persons=tuple(sorted({name(id_) for id_ in record.persons}, key=sort_key)))
         case RealEstate() | Vehicle() | Balance() | Debt():
-            return replace(record, owners=tuple(replace(owner, person=name(owner.person)) for owner in record.owners))
+            owners = (replace(owner, person=name(owner.person)) for owner in record.owners)
+            return replace(record, owners=tuple(sorted(owners, key=msgspec.json.encode)))
         case _:
             return replace(record, person=name(record.person))
 
@@ -103,15 +104,19 @@ def directed(relation: Relation) -> Relation:
 
 def _mentions(answer: Answer, records: SourceRecords, bsn: str | None) -> Iterator[_Mention]:
     """Everybody in an answer, also who is only referred to."""
-    told: dict[str, list[Person]] = {id_: [] for id_ in _referred(records)}
+    told: dict[str, list[Person]] = {id_: [] for id_ in referred(records)}
+    kinds: dict[str, set[str]] = {}
+    for relation in records.relations:
+        kinds.setdefault(relation.person, set()).add(relation.kind)
     for person in records.persons:
         told.setdefault(person.id, []).append(replace(person, bsn=bsn or person.bsn) if person.id == SELF else person)
     for id_, persons in told.items():
-        family = SELF if id_ == SELF else _first({r.kind for r in records.relations if r.person == id_}, _parts(id_)[0])
+        family = SELF if id_ == SELF else _first(kinds.get(id_, set()), _parts(id_)[0])
         yield _Mention(answer, id_, family, tuple(sorted(persons, key=msgspec.json.encode)) or (Person(id=id_),))
 
 
-def _referred(records: SourceRecords) -> set[str]:
+def referred(records: SourceRecords) -> set[str]:
+    """The local ids of everybody an answer refers to, whether or not it tells of them as a person."""
     things = (
         *records.relations,
         *records.addresses,
@@ -131,7 +136,7 @@ def _identity(mention: _Mention) -> Identity:
     a whole birth date, two sources that name a partner of the same adult in full mean the same one.
     """
     name, family = mention.name or Name(full=""), mention.family
-    role = mention.answer[0]
+    role = mention.answer.role
     born = mention.born if mention.born and len(mention.born) == _WHOLE_DATE else None
     given, surname = plain(name.given_names), name.surname and plain(f"{name.prefix or ''}{name.surname}")
     return Identity(
@@ -148,7 +153,7 @@ def _identified(groups: Sequence[list[_Mention]]) -> Iterator[tuple[str, list[_M
     """Each group with its id: the role of who logged in, else its family and a number in a fixed order."""
     families: dict[str, list[list[_Mention]]] = {}
     for group in groups:
-        role = next((mention.answer[0] for mention in group if mention.id == SELF), None)
+        role = next((mention.answer.role for mention in group if mention.id == SELF), None)
         if role is not None:
             yield role, group
         else:
@@ -168,7 +173,7 @@ def _first(present: Set[str], otherwise: str) -> str:
 
 def _is_registered(group: Sequence[_Mention]) -> bool:
     """The partner the persons register names comes before one that only another source knows."""
-    return any(mention.answer[1] == REGISTER for mention in group)
+    return any(mention.answer.source == REGISTER for mention in group)
 
 
 def _third(family: str, number: int) -> str:

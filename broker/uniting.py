@@ -23,6 +23,7 @@ from schemas.records import FindingValue
 from schemas.wealth import Balance, Debt, Owner, RealEstate, Vehicle
 
 _V = TypeVar("_V", covariant=True)
+_H = TypeVar("_H", bound=Hashable)
 
 # Whose word counts where two sources tell the same; the others fill in and contradict.
 _FIRST: dict[type[msgspec.Struct], str] = {
@@ -36,10 +37,14 @@ _MOMENTS = ("reference_date", "start", "since")
 
 
 class Clash(NamedTuple):
-    """One attribute (its path within the record) of which different things are said, the chosen value first."""
+    """One attribute (its path within the record) of which different things are said, the chosen value first.
+
+    `person` is whose it is, where it is one of several persons' within the record.
+    """
 
     attribute: str
     values: tuple[FindingValue, ...]
+    person: str | None = None
 
 
 class _Said(NamedTuple, Generic[_V]):
@@ -51,17 +56,25 @@ class _Said(NamedTuple, Generic[_V]):
 
 
 def ranked(group: Iterable[Told[R]]) -> list[Told[R]]:
-    """The records of a group, whose word counts first: by source, then the latest, then in an order of their own."""
+    """The records of a group, whose word counts first: by source, then the latest, then in an order of their own.
+
+    A document whose seal is broken comes after everything, and one without a seal after the others of its source.
+    """
     settled = sorted(group, key=lambda told: (told.answer, msgspec.json.encode(told.record)))
     latest = sorted(settled, key=lambda told: _at(told.record) or "", reverse=True)
-    return sorted(latest, key=lambda told: told.answer[1] != _FIRST[type(told.record)])
+    return sorted(latest, key=lambda told: _rank(told.answer.source, told.record))
+
+
+def _rank(source: str, record: msgspec.Struct) -> tuple[bool, bool, bool]:
+    seals = {provenance.seal for provenance in getattr(record, "sources", ())}
+    return "invalid" in seals, source != _FIRST[type(record)], "none" in seals
 
 
 def unite(group: Sequence[Told[R]]) -> tuple[R, tuple[Clash, ...]]:
     """One record of a ranked group, with the provenance of all, and every contradiction in it."""
     if len(group) == 1:
         return group[0].record, ()
-    return _united([_Said(told.answer[1], told.record) for told in group])
+    return _united([_Said(told.answer.source, told.record) for told in group])
 
 
 @cache
@@ -121,7 +134,7 @@ def _single(attribute: str, telling: Sequence[_Said[object]], at: str | None) ->
     if all(_agree(value, one.value) for one in telling):
         return value, ()
     dated = any(one.at != at for one in telling)
-    return value, (Clash(attribute, _values(telling, lambda one: _text(one.value, one.at if dated else None))),)
+    return value, (Clash(attribute, _values(telling, lambda one: in_words(one.value, one.at if dated else None))),)
 
 
 def _refines(value: object, known: object) -> bool:
@@ -165,24 +178,40 @@ def _parts(name: Name) -> tuple[str | None, ...]:
 
 def _owners(telling: Sequence[_Said[tuple[Owner, ...]]]) -> tuple[tuple[Owner, ...], Sequence[Clash]]:
     """Every owner with every right once; two rights told by one source stay two."""
-    kept: list[list[_Said[Owner]]] = []
-    for one in telling:
-        known = list(kept)
-        for owner in one.value:
-            place = next((said for said in known if _same_right(said[0].value, owner)), None)
-            if place is None:
-                kept.append([_Said(one.source, owner)])
-            else:
-                place.append(_Said(one.source, owner))
+    kept = _paired(telling, lambda owner: owner.person, _same_right)
     united = [_united(said) for said in kept]
     disputed = [said for said, (_, clashes) in zip(kept, united, strict=True) if clashes]
     owners = sorted((owner for owner, _ in united), key=msgspec.json.encode)
-    return tuple(owners), [Clash("owners.share", _values(filter(_names_share, said), _share)) for said in disputed]
+    return tuple(owners), [
+        Clash("owners.share", _values(filter(_names_share, said), _share), said[0].value.person) for said in disputed
+    ]
+
+
+def _paired(
+    telling: Sequence[_Said[tuple[_H, ...]]], place: Callable[[_H], Hashable], fits: Callable[[_H, _H], bool]
+) -> list[list[_Said[_H]]]:
+    """The items of several lists, those about the same together: equal ones first, and of each list no two."""
+    kept: list[list[_Said[_H]]] = []
+    by_place: dict[Hashable, list[list[_Said[_H]]]] = {}
+    for one in telling:
+        firsts = {said[0].value for said in kept}
+        free = {at: list(said) for at, said in by_place.items()}
+        for item in sorted(one.value, key=lambda item: item not in firsts):
+            open_ = free.get(place(item), [])
+            fitting = [number for number, said in enumerate(open_) if fits(said[0].value, item)]
+            if fitting:
+                open_.pop(max(fitting, key=lambda number: open_[number][0].value == item)).append(
+                    _Said(one.source, item)
+                )
+            else:
+                kept.append([_Said(one.source, item)])
+                by_place.setdefault(place(item), []).append(kept[-1])
+    return kept
 
 
 def _same_right(one: Owner, other: Owner) -> bool:
     rights = {plain(one.right), plain(other.right)} - {""}
-    return one.person == other.person and len(rights) < 2
+    return len(rights) < 2
 
 
 def _names_share(said: _Said[Owner]) -> bool:
@@ -195,15 +224,7 @@ def _share(said: _Said[Owner]) -> str:
 
 def _items(attribute: str, telling: Sequence[_Said[tuple[Any, ...]]]) -> tuple[object, Sequence[Clash]]:
     """Lists of dated values as one list: what is about the same moment is united, the rest is added."""
-    kept: list[list[_Said[Any]]] = []
-    for one in telling:
-        known = list(kept)
-        for item in one.value:
-            same = [said for said in known if _moment(said[0].value) == _moment(item)]
-            if same:
-                max(same, key=lambda said: said[0].value == item).append(_Said(one.source, item))
-            else:
-                kept.append([_Said(one.source, item)])
+    kept = _paired(telling, _moment, lambda _one, _other: True)
     united = [(_moment(said[0].value), *_united(said)) for said in kept]
     clashes = [
         Clash(f"{attribute}.{clash.attribute}", tuple(_dated(value, moment) for value in clash.values))
@@ -219,14 +240,14 @@ def _moment(item: object) -> Hashable:
 
 
 def _dated(value: FindingValue, moment: Hashable) -> FindingValue:
-    return msgspec.structs.replace(value, value=f"{value.value} ({_text(moment)})")
+    return msgspec.structs.replace(value, value=f"{value.value} ({in_words(moment)})")
 
 
 def _values(said: Iterable[_Said[_V]], text: Callable[[_Said[_V]], str]) -> tuple[FindingValue, ...]:
     return tuple(dict.fromkeys(FindingValue(source=one.source, value=text(one)) for one in said))
 
 
-def _text(value: object, at: str | None = None) -> str:
+def in_words(value: object, at: str | None = None) -> str:
     """A value as a citizen reads it, amounts in Dutch notation: `€ 1.234,50 (month, gross)`."""
     match value:
         case Money():
@@ -236,6 +257,6 @@ def _text(value: object, at: str | None = None) -> str:
             return f"€ {amount}" + (f" ({', '.join(notes)})" if notes else "")
         case msgspec.Struct():
             parts = (getattr(value, field.name) for field in _fields(type(value)))
-            return ", ".join(_text(part) for part in parts if part is not None)
+            return ", ".join(in_words(part) for part in parts if part is not None)
         case _:
             return str(value)
