@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,8 +55,14 @@ class _KeySet(msgspec.Struct, frozen=True):
 
 def private_key(path: str) -> RSAKey:
     """The RSA key in a PEM file. Raises OSError, or ValueError when it is no private RSA key of 2048 bit or more."""
+    return _private_key(Path(path).read_bytes())
+
+
+@lru_cache(maxsize=4)
+def _private_key(pem: bytes) -> RSAKey:
+    """Reading an RSA key checks it, which takes some hundredths of a second; a process reads its files twice."""
     try:
-        key = load_pem_private_key(Path(path).read_bytes(), password=None)
+        key = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, RSAPrivateKey) or key.key_size < 2048:

@@ -13,6 +13,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Literal, Self
 from weakref import WeakValueDictionary
 
@@ -92,16 +93,24 @@ class OutboundError(Exception):
     answer; `redirect`: it answered 3xx; `too-large`: the body passed the cap.
 
     `may_mend`: no connection, or one that ended before an answer began: what asking once more often mends.
+    `is_sent`: at least the head of the request left: the host may have all of it, and have done what it asks.
     """
 
-    def __init__(self, kind: OutboundKind, *, may_mend: bool = False) -> None:
+    def __init__(self, kind: OutboundKind, *, may_mend: bool = False, is_sent: bool = False) -> None:
         super().__init__(kind)
         self.kind: OutboundKind = kind
         self.may_mend = may_mend
+        self.is_sent = is_sent
 
 
 class _AddressRefusedError(PermissionError):
     """Raised inside the dialling code, which only understands OSError."""
+
+
+class _Progress(msgspec.Struct):
+    """How far one request came."""
+
+    is_sent: bool = False
 
 
 class _Breaker(msgspec.Struct):
@@ -225,20 +234,27 @@ class Door:
         context = self._contexts.get(_pair(url), True)
         turn = self._turns.setdefault(_pair(url), asyncio.Semaphore(HOST_REQUESTS))
         is_asked = is_answered = False
+        progress = _Progress()
         try:
             async with asyncio.timeout(seconds), turn:
                 is_asked = True
                 async with self._opened().request(
-                    method, url, headers=headers, data=body, allow_redirects=False, ssl=context
+                    method,
+                    url,
+                    headers=headers,
+                    data=body,
+                    allow_redirects=False,
+                    ssl=context,
+                    trace_request_ctx=progress,
                 ) as response:
                     is_answered = True
                     return await _read(response, max_bytes)
         except TimeoutError:
-            return OutboundError("timeout") if is_asked else None
+            return OutboundError("timeout", is_sent=progress.is_sent) if is_asked else None
         except aiohttp.InvalidURL:
             return OutboundError("address")
         except (aiohttp.ClientError, OSError) as error:
-            return _unanswered(error, is_answered=is_answered)
+            return _unanswered(error, is_answered=is_answered, is_sent=progress.is_sent)
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -250,6 +266,7 @@ class Door:
                 auto_decompress=False,
                 trust_env=False,
                 middlewares=(_once,),
+                trace_configs=[_following()],
             )
         return self._session
 
@@ -294,24 +311,37 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
         raise aiohttp.ClientConnectionError from None
 
 
-def _unanswered(error: aiohttp.ClientError | OSError, *, is_answered: bool) -> OutboundError:
+def _following() -> aiohttp.TraceConfig:
+    """Notes in a request's `_Progress` that its head was written: from then on nobody can say it did not arrive."""
+
+    async def sent(
+        _: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestHeadersSentParams
+    ) -> None:
+        context.trace_request_ctx.is_sent = True
+
+    config = aiohttp.TraceConfig()
+    config.on_request_headers_sent.append(sent)
+    return config
+
+
+def _unanswered(error: aiohttp.ClientError | OSError, *, is_answered: bool, is_sent: bool) -> OutboundError:
     """What went wrong on the line. A host whose certificate is not trusted will not be so in a second either."""
     if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, _AddressRefusedError):
         return OutboundError("address")
     is_line = isinstance(error, aiohttp.ClientConnectionError) and not isinstance(error, aiohttp.ClientSSLError)
-    return OutboundError("connection", may_mend=is_line and not is_answered)
+    return OutboundError("connection", may_mend=is_line and not is_answered, is_sent=is_sent)
 
 
 async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> Answer | OutboundError:
     if 300 <= response.status < 400:
-        return OutboundError("redirect")
+        return OutboundError("redirect", is_sent=True)
     if response.headers.get("Content-Encoding", "identity") != "identity":
-        return OutboundError("connection")
+        return OutboundError("connection", is_sent=True)
     body = bytearray()
     while chunk := await response.content.read(min(_CHUNK_BYTES, max_bytes + 1 - len(body))):
         body += chunk
         if len(body) > max_bytes:
-            return OutboundError("too-large")
+            return OutboundError("too-large", is_sent=True)
     headers = {name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers}
     return Answer(status=response.status, headers=headers, body=bytes(body))
 

@@ -73,7 +73,7 @@ def euro(text: str) -> Decimal | None:
     signs = before + inside + behind
     if len(signs) > 1:
         return None
-    amount = Decimal(f"{whole.replace('.', '')}.{cents}".rstrip("."))
+    amount = Decimal(f"{whole.replace('.', '')}.{cents}")
     return -amount if signs else amount
 
 

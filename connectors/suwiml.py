@@ -16,6 +16,7 @@ from lxml import etree
 from connectors.access import Access, Client, unaccepted
 from connectors.contract import Context, SourceError
 from connectors.outbound import Answer
+from connectors.unread import Block
 from connectors.wsse import SOAP, Element, Signer, Unsigned, Verifier
 from schemas.base import PartialDate, partial_date
 
@@ -172,7 +173,7 @@ def read_xml(body: bytes) -> Element:
 
 def children(element: Element, name: str) -> Iterator[Element]:
     """The children called `name`. SuwiML children are unqualified; a sender that qualifies them is understood too."""
-    return element.iterchildren(name, "{*}" + name)
+    return element.iterchildren("{*}" + name)
 
 
 def child(element: Element | None, *path: str) -> Element | None:
@@ -188,6 +189,15 @@ def text(element: Element | None, *path: str) -> str | None:
     """The trimmed text at `path` below `element`; None when it is missing or empty."""
     found = child(element, *path)
     return ((found.text or "").strip() or None) if found is not None else None
+
+
+def departs(element: Element, block: Block) -> bool:
+    """Whether something stands in `element` that its schema does not know, or something is missing that it requires."""
+    named = [(etree.QName(each).localname, each) for each in element]
+    told = {name for name, each in named if len(each) or (each.text or "").strip()}
+    if not block.must <= told or not {name for name, _ in named} <= block.must | block.may:
+        return True
+    return any(departs(each, block.inside[name]) for name, each in named if name in block.inside)
 
 
 def nothing_found(response: Element) -> bool:

@@ -16,7 +16,10 @@ MAX_ANSWER_BYTES = 4_000_000
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """One file and how it is to be read. `trust` holds certificates in DER; `signers` the organisations a seal may name (any, without)."""
+    """One file and how it is to be read.
+
+    `trust` holds certificates in DER; `signers` are the organisations a seal may name, any where there are none.
+    """
 
     source: str
     media_type: MediaType

@@ -25,8 +25,9 @@ _KEY_USAGE = KeyUsageConstraints(key_usage={"non_repudiation", "digital_signatur
 def verdict(content: bytes, trust: tuple[bytes, ...], signers: tuple[str, ...], now: datetime) -> Seal:
     """`valid`: one seal, over every byte, leading to a certificate in `trust` (DER) that is good at `now`.
 
-    `signers` are the organisations (O) the seal may name; any, without. `none` is for a file with no more than a time stamp. Whatever
-    else has, or had, a seal is `invalid`, and so is what the library cannot read. Raises MemoryError only.
+    `signers` are the organisations (O) the seal may name, any where there are none. `none` is for a file with no more
+    than a time stamp. Whatever else has, or had, a seal is `invalid`, and so is what the library cannot read. Raises
+    MemoryError only.
     """
     try:
         return _verdict(content, trust, signers, now)

@@ -21,7 +21,8 @@ class DocumentSettings(Inbound, frozen=True, kw_only=True, rename=None):
 
     sources: tuple[str, ...] = ()  # the ids of the sources whose downloads are taken
     trust_file: str | None = None  # PEM: certificates a seal must lead to; without it no seal is judged
-    signers: dict[str, tuple[str, ...]] = {}  # by source: the organisations (O) a seal may name; any, where there are none
+    # By source: the organisations (O) a seal may name; any, where there are none.
+    signers: dict[str, tuple[str, ...]] = {}
     max_bytes: Annotated[int, Meta(gt=0)] = 10_000_000
     max_pages: Annotated[int, Meta(gt=0)] = 200
     processes: Annotated[int, Meta(gt=0)] = 2  # files read at a time by one server process

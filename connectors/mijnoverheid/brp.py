@@ -29,8 +29,10 @@ from connectors.mijnoverheid.brp_messages import (
     Verblijfadres,
     Verblijfplaats,
 )
+from connectors.mijnoverheid.brp_wholeness import lost
 from connectors.mijnoverheid.estate import Location, address_key
 from connectors.mijnoverheid.register import Api, decode
+from connectors.unread import unread
 from schemas.base import PartialDate, partial_date
 from schemas.household import Address, Name, Person, Relation, RelationKind
 from schemas.records import SELF, Finding, SourceRecords
@@ -109,11 +111,22 @@ def requested(fields: frozenset[Field], *, place: bool) -> tuple[str, ...]:
 
 
 async def ask(context: Context, api: Api, *, place: bool) -> Registered | None:
-    """What the register says about this person; None when it does not know them. Raises SourceError."""
+    """What the register says about this person; None when it does not know them. Raises SourceError.
+
+    What was asked and is not in the answer is said, unless nothing else is in it: then it is unreadable.
+    """
     bsn = context.subject.bsn
     question = Question(burgerservicenummer=(bsn,), fields=requested(context.fields, place=place))
     body = await api.post(context, "/personen", question)
-    return parse(body, bsn) if body is not None else None
+    if body is None:
+        return None
+    found, missing = parse(body, bsn), lost(body, context.fields)
+    if found is None or not missing:
+        return found
+    if found.records == SourceRecords(persons=(Person(id=SELF, bsn=bsn),)):
+        raise SourceError("unreadable", "nothing that was asked stands in the answer")
+    findings = (*found.records.findings, *unread("mijnoverheid", "brp-unread", missing))
+    return msgspec.structs.replace(found, records=msgspec.structs.replace(found.records, findings=findings))
 
 
 def parse(body: bytes, bsn: str) -> Registered | None:

@@ -81,7 +81,7 @@ class Mijnpensioenoverzicht:
     async def collect(self, context: Context) -> Outcome:
         """Ask the overview and keep the kinds of pension the profile asks.
 
-        Absent only when no pension is known and no provider failed to answer.
+        Absent only when the overview says that there is no pension, and no provider failed to answer.
         """
         wanted = tuple(kind for field, kind in _RECORDS.items() if field in context.fields)
         if not wanted:
@@ -113,7 +113,8 @@ def _outcome(answer: Answer, wanted: tuple[type[Pension], ...], context: Context
         raise unaccepted(answer.status)
     overview = parse(answer.body, declared)
     pensions = tuple(pension for pension in overview.pensions if isinstance(pension, wanted))
-    if not pensions and not any(finding.kind == "incomplete" for finding in overview.findings):
+    findings = tuple(each for each in overview.findings if each.field in (None, *context.fields))
+    if not pensions and not any(finding.kind == "incomplete" for finding in findings):
         return Absent()
     provenance = Provenance(
         source=SOURCE,
@@ -121,4 +122,4 @@ def _outcome(answer: Answer, wanted: tuple[type[Pension], ...], context: Context
         retrieved_at=context.now,
         document_digest=sha256(answer.body).hexdigest(),
     )
-    return Found(records=stamped(SourceRecords(pensions=pensions, findings=overview.findings), provenance))
+    return Found(records=stamped(SourceRecords(pensions=pensions, findings=findings), provenance))

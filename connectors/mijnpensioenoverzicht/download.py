@@ -1,7 +1,6 @@
 """The citizen's own download of a pension overview (JSON or XML), read as an answer is, with more suspicion.
 
-A file can be anything, so what is no overview is refused, and an overview in which totals stand but no pension can be
-found is refused too: neither may pass for somebody without a pension.
+A file can be anything, so what is no overview is refused: it may not pass for somebody without a pension.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from msgspec.structs import replace
 from connectors.contract import Document, DocumentRefused, SourceError
 from connectors.mijnpensioenoverzicht.model import Tree, tree
 from connectors.mijnpensioenoverzicht.parse import day, parse
+from connectors.mijnpensioenoverzicht.wholeness import part
 from schemas.household import Name, Person
 from schemas.records import SELF, SourceRecords
 
@@ -31,8 +31,6 @@ def read(document: Document) -> SourceRecords:
         persons = _persons(overview)
     except SourceError:
         raise DocumentRefused("damaged") from None
-    if not records.pensions and _says_something(_part(overview, "Totalen")):
-        raise DocumentRefused("damaged")
     return replace(records, persons=persons)
 
 
@@ -41,29 +39,10 @@ def _is_overview(overview: Tree) -> bool:
     return isinstance(overview, dict) and "StatusCode" in overview and not {"Details", "Totalen"}.isdisjoint(overview)
 
 
-def _part(overview: Tree, name: str) -> Tree:
-    return overview.get(name) if isinstance(overview, dict) else None
-
-
-def _says_something(part: Tree) -> bool:
-    """Whether there is any value at all, however deep."""
-    waiting = [part]
-    while waiting:
-        match waiting.pop():
-            case dict() as branch:
-                waiting.extend(branch.values())
-            case list() as several:
-                waiting.extend(several)
-            case leaf:
-                if leaf is not None:
-                    return True
-    return False
-
-
 def _persons(overview: Tree) -> tuple[Person, ...]:
     """Who the overview is about: `Gegevens` with `Naam` and `Geboortedatum`. Raises SourceError for another date."""
-    holder = _part(overview, "Gegevens")
-    name, born = _part(holder, "Naam"), _part(holder, "Geboortedatum")
+    holder = part(overview, "Gegevens")
+    name, born = part(holder, "Naam"), part(holder, "Geboortedatum")
     written = Name(full=name) if isinstance(name, str) and name else None
     birth_date = day(f"{born}-00-00"[:10]) if isinstance(born, str) else None  # it may lack its day, or its month too
     if written is None and birth_date is None:

@@ -21,7 +21,10 @@ from connectors.mijnpensioenoverzicht.model import (
     SurvivorBlock,
     SurvivorLine,
     read,
+    tree,
 )
+from connectors.mijnpensioenoverzicht.wholeness import lost, old_age_blocks, orphan_blocks, partner_blocks
+from connectors.unread import unread
 from schemas.base import Money, PartialDate, partial_date
 from schemas.pension import Age, PensionBlock, SchemePension, StatePension, SurvivorPension
 from schemas.records import SELF, Finding, FindingValue, SourceRecords
@@ -44,23 +47,23 @@ class _Span(NamedTuple, Generic[_L]):
 def parse(body: bytes, content_type: str | None = None) -> SourceRecords:
     """Read an overview (JSON or XML, see `model.read`) into pensions and findings; amounts gross euro per year.
 
-    Raises SourceError: `unreadable`, or `unavailable` when the overview itself says that it failed.
+    Raises SourceError: `unreadable`, also for an overview without pensions that does not say so itself; `unavailable`
+    when the overview says that it failed.
     """
     overview = read(body, content_type)
     if overview.status_code != "000":
         raise SourceError("unavailable", "the overview has an error status")
+    fields = lost(tree(body, content_type), overview)
     details = overview.details or Details()
-    old_age = details.ouderdoms_pensioen_details
-    partner, orphans = details.partner_pensioen_details, details.wezen_pensioen_details
-    blocks = sorted((old_age and old_age.ouderdoms_pensioen) or (), key=lambda block: _months(block.van))
+    blocks = sorted(old_age_blocks(details), key=lambda block: _months(block.van))
     return SourceRecords(
         pensions=(
             *_schemes(blocks),
             *_state(blocks),
-            *_survivors("partner", (partner and partner.partner_pensioen) or ()),
-            *_survivors("child", (orphans and orphans.wezen_pensioen) or ()),
+            *_survivors("partner", partner_blocks(details)),
+            *_survivors("child", orphan_blocks(details)),
         ),
-        findings=tuple(_findings(overview)),
+        findings=(*_findings(overview), *unread(SOURCE, "mpo-unread", fields)),
     )
 
 
@@ -229,7 +232,8 @@ def _yearly(amount: Decimal | None) -> Money | None:
     # Decimal also reads "NaN", "Infinity" and exponents of millions: no such thing is an amount of money.
     if not amount.is_finite() or abs(amount.adjusted()) > 12:
         raise SourceError("unreadable", "an amount is not a plain number")
-    return Money(amount=amount, period="year", basis="gross")
+    plain = Decimal(f"{amount:f}")  # some writers say 1.44E+4, which not every reader of the payload takes for a number
+    return Money(amount=plain, period="year", basis="gross")
 
 
 def day(text: str | None) -> PartialDate | None:

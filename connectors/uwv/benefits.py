@@ -11,8 +11,10 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from connectors import suwiml
-from connectors.suwiml import Element, children, text
+from connectors.suwiml import Element, children, departs, text
+from connectors.unread import Block
 from connectors.uwv import codes, findings
+from connectors.uwv.findings import Told
 from schemas.base import Money, PartialDate
 from schemas.income import Benefit, PayPeriod
 from schemas.records import SELF, SourceRecords
@@ -21,6 +23,45 @@ NAMESPACE = "http://bkwi.nl/SuwiML/Diensten/UWVDossierWerknemersverzekeringenGSD
 ACTION = "http://bkwi.nl/SuwiML/Diensten/UWVDossierWerknemersverzekeringenGSD-v0200/UWVPersoonsWvInfo"
 
 _FAMILIES = {"IVA": "WIA", "WGA": "WIA"}
+
+# What the schema (BodyReaction.xsd, v0200-b01) requires and allows where we read. An amount may lack its value there:
+# to us it then is one that we cannot read.
+_AMOUNT = Block(
+    must=frozenset({"WaardeBedr"}),
+    may=frozenset({"CdMunteenheid", "CdUitkeringsperiode", "DatBBrutoUitkeringsbedr", "DatEBrutoUitkeringsbedr"}),
+)
+_PERIOD = Block(
+    may=frozenset(
+        {
+            "DatBUitkeringsperiode",
+            "DatEUitkeringsperiode",
+            "RedenMaatregelMbtUitkeringUwv",
+            "BrutoUitkeringsbedrag",
+        }
+    ),
+    inside={"BrutoUitkeringsbedrag": _AMOUNT},
+)
+_RIGHT = Block(
+    must=frozenset({"SzWet"}),
+    may=frozenset(
+        {
+            "DatBUitkeringsverhouding",
+            "DatEUitkeringsverhouding",
+            "OmsRedenEindeUitkeringsverh",
+            "DatEMaximaleUitkeringsduur",
+            "AantWerkurenPerWeekGrondslagUitk",
+            "SectorBeroepsEnBedrijfsleven",
+            "SpecifiekeGegevensWwUitkering",
+            "Uitkeringsperiode",
+        }
+    ),
+    inside={"SzWet": Block(must=frozenset({"CdSzWet"})), "Uitkeringsperiode": _PERIOD},
+)
+_CLIENT = Block(
+    must=frozenset({"Burgerservicenr"}),
+    may=frozenset({"ArbeidsgeschiktheidClient", "WerkloosheidClient", "AanvraagUitkering", "Uitkeringsverhouding"}),
+)
+_ANSWER = Block(must=frozenset({"ClientSuwi"}), may=frozenset({"FWI"}), inside={"ClientSuwi": _CLIENT})
 
 
 def request(bsn: str) -> Element:
@@ -31,14 +72,18 @@ def request(bsn: str) -> Element:
 def parse(response: Element, bsn: str) -> SourceRecords:
     """Granted benefits in the order of the message; nothing found is no records at all.
 
-    Raises SourceError when the answer is about another person or cannot be understood.
+    Raises SourceError when the answer is about another person, cannot be understood, or has nothing that we know where
+    the schema has rights.
     """
     client = suwiml.client_of(response, bsn)
     rights = () if client is None else tuple(children(client, "Uitkeringsverhouding"))
     entries = [(right, tuple(_entries(right))) for right in rights]
+    told = [Told(_benefit(right, listed), departs(right, _RIGHT), "income.benefit") for right, listed in entries]
+    odd = client is not None and departs(response, _ANSWER)
+    undated = any(_lossy(entry) for _, listed in entries for entry in listed)
     return SourceRecords(
-        incomes=tuple(_benefit(right, listed) for right, listed in entries),
-        findings=findings.of_answer(response, left_out=any(_lossy(entry) for _, listed in entries for entry in listed)),
+        incomes=findings.certain(told, departs=odd),
+        findings=(*findings.of_answer(response, left_out=undated), *findings.unread(told, departs=odd)),
     )
 
 

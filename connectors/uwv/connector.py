@@ -139,7 +139,7 @@ def _joined(found: dict[str, SourceRecords], fields: frozenset[Field]) -> Source
     )
     return SourceRecords(
         incomes=tuple(income for income in relations if isinstance(income, wanted)),
-        findings=(*paid.findings, *granted.findings),
+        findings=tuple(dict.fromkeys(f for f in (*paid.findings, *granted.findings) if f.field in (None, *fields))),
     )
 
 

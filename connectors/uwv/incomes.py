@@ -8,15 +8,96 @@ from __future__ import annotations
 from datetime import datetime
 
 from connectors import suwiml
-from connectors.suwiml import Element, child, children, text
+from connectors.contract import Field
+from connectors.suwiml import Element, child, children, departs, text
+from connectors.unread import Block
 from connectors.uwv import codes, findings
+from connectors.uwv.findings import Told
 from connectors.uwv.rhythm import period_of, span, usual_period
 from schemas.base import Basis, Money, Period
-from schemas.income import Benefit, Contract, Employment, PayPeriod
+from schemas.income import Benefit, Contract, Employment, Income, PayPeriod
 from schemas.records import SELF, SourceRecords
 
 NAMESPACE = "http://bkwi.nl/SuwiML/Diensten/UWVDossierInkomstenGSD/v0200"
 ACTION = "http://bkwi.nl/SuwiML/Diensten/UWVDossierInkomstenGSD-v0200/UWVPersoonsIkvInfo"
+
+_FIELDS: dict[type[Income], Field] = {Employment: "income.employment", Benefit: "income.benefit"}
+
+# What the schema (BodyReaction.xsd, v0200-b02) requires and allows where we read. An amount may lack its value there:
+# to us it then is one that we cannot read. A report must have its DatBIko, and has a finding of its own without it.
+_AMOUNT = Block(
+    must=frozenset({"WaardeBedr"}),
+    may=frozenset({"CdMunteenheid", "CdPositiefNegatief", "CdPeriodeEenheidGeldigheidBedr"}),
+)
+_AMOUNTS = frozenset(
+    {
+        "BedrBrutoloonSv",
+        "BedrLoonLbPremieVolksverz",
+        "BedrIngehoudenLbPremieVolksverz",
+        "BedrVakantietoeslag",
+        "BedrOpgbRechtVakantietoeslag",
+        "BedrExtraPrdSalaris",
+        "BedrOpgbRechtExtraPrdSalaris",
+        "BedrVergoedingReiskostenOnbelast",
+        "BedrInUitkBegrBetAlimentatie",
+        "BedrRechtstreeksBetAlimentatie",
+    }
+)
+_REPORT = Block(
+    may=_AMOUNTS | {"DatBIko", "DatEIko", "AantSvDagenIko", "AantVerloondeUrenIko"},
+    inside=dict.fromkeys(_AMOUNTS, _AMOUNT),
+)
+_CONTRACT = Block(
+    must=frozenset({"DatBIkp"}),
+    may=frozenset(
+        {
+            "DatEIkp",
+            "CdSrtIkv",
+            "CdTypeArbeidscontract",
+            "CdInvloedVerzekeringsplicht",
+            "IndLoonheffingskortingToegepast",
+            "IndRegelmatigArbeidspatroon",
+            "IndPersoneelsleningNietInLoon",
+            "IndLoonIsMedeAowAlleenstaande",
+            "IndLoonInclusiefWajongUitkering",
+            "IndVakantiebonnenToegepast",
+            "CdAardIkv",
+            "CdIncidInkomstenvermindering",
+        }
+    ),
+)
+_UNIT = Block(
+    must=frozenset({"Loonheffingennr"}),
+    may=frozenset(
+        {
+            "NaamAdministratieveEenheid",
+            "DatBAdministratieveEenheid",
+            "DatEAdministratieveEenheid",
+            "PersoonAdministratieveEenheid",
+            "RechtspersoonAdministratieveEenh",
+            "FeitelijkAdresAeh",
+            "CorrespondentieadresAeh",
+        }
+    ),
+)
+_RELATION = Block(
+    must=frozenset({"Inkomstenperiode", "Inkomstenopgave"}),
+    may=frozenset(
+        {
+            "VolgnrIkv",
+            "AanduidingIkvWerkgever",
+            "DatBIkv",
+            "DatEIkv",
+            "AdministratieveEenheid",
+            "SectorRisicogroepIkv",
+        }
+    ),
+    inside={"Inkomstenperiode": _CONTRACT, "Inkomstenopgave": _REPORT, "AdministratieveEenheid": _UNIT},
+)
+_CLIENT = Block(must=frozenset({"Burgerservicenr"}), may=frozenset({"Inkomstenverhouding"}))
+_ANSWER = Block(
+    must=frozenset({"ClientSuwi"}), may=frozenset({"PeriodeGegevensleveringIko", "FWI"}), inside={"ClientSuwi": _CLIENT}
+)
 
 
 def request(bsn: str, now: datetime, months: int) -> Element:
@@ -31,16 +112,39 @@ def request(bsn: str, now: datetime, months: int) -> Element:
 def parse(response: Element, bsn: str) -> SourceRecords:
     """Employments and benefits in the order of the message; nothing found is no records at all.
 
-    Raises SourceError when the answer is about another person or cannot be understood.
+    Raises SourceError when the answer is about another person, cannot be understood, or has nothing that we know where
+    the schema has relations.
     """
     client = suwiml.client_of(response, bsn)
     relations = () if client is None else tuple(children(client, "Inkomstenverhouding"))
+    told = [_told(relation) for relation in relations]
+    odd = client is not None and departs(response, _ANSWER)
     reports = [report for relation in relations for report in children(relation, "Inkomstenopgave")]
     undated = any(suwiml.date(text(report, "DatBIko")) is None for report in reports)
     return SourceRecords(
-        incomes=tuple(_income(relation) for relation in relations),
-        findings=findings.of_answer(response, left_out=undated),
+        incomes=findings.certain(told, departs=odd),
+        findings=(*findings.of_answer(response, left_out=undated), *findings.unread(told, departs=odd)),
     )
+
+
+def _told(relation: Element) -> Told:
+    """The relation, and whether all of it could be read; without its contracts its kind is not certain either."""
+    income = _income(relation)
+    contracts = tuple(children(relation, "Inkomstenperiode"))
+    known = contracts and not any(departs(contract, _CONTRACT) for contract in contracts)
+    return Told(
+        income,
+        departs=departs(relation, _RELATION) or any(map(_endless, children(relation, "Inkomstenopgave"))),
+        field=_FIELDS[type(income)] if known else None,
+    )
+
+
+def _endless(report: Element) -> bool:
+    """Whether a report that is told lacks the last day that alone could tell the period of one of its amounts."""
+    if child(report, "DatEIko") is not None or suwiml.date(text(report, "DatBIko")) is None:
+        return False
+    amounts = (amount for name in _AMOUNTS for amount in children(report, name))
+    return any(text(amount, "CdPeriodeEenheidGeldigheidBedr") is None for amount in amounts)
 
 
 def _income(relation: Element) -> Employment | Benefit:

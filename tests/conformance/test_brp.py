@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 from connectors.contract import SourceError
 from connectors.mijnoverheid import MijnOverheid
 from connectors.mijnoverheid.brp import Registered, parse, requested
+from connectors.mijnoverheid.brp_wholeness import lost
 from schemas.household import Address, Name, Person, Relation
 from schemas.records import SELF
 from tests.conformance.gba_form import Gba, api_person, full_name, initials
@@ -135,6 +136,17 @@ def test_births(answers: Answers) -> None:
 
 def listed(entry: Gba | None) -> str | None:
     return (entry or {}).get("omschrijving") or (entry or {}).get("code")
+
+
+def test_only_one_entry_of_the_set_has_a_gap(answers: Answers) -> None:
+    """What every entry has stands in each, but in that of somebody of whom the set has a surname and no birth."""
+    fields = frozenset(MijnOverheid.manifest.fields)
+    gaps: dict[str, frozenset[str | None]] = {}
+    for gba, _ in answers:
+        body = {"type": "RaadpleegMetBurgerservicenummer", "personen": [api_person(gba)]}
+        if missing := lost(json.dumps(body).encode(), fields):
+            gaps[gba["burgerservicenummer"]] = missing
+    assert gaps == {"999990962": {"person.birth"}}
 
 
 def test_genders(answers: Answers) -> None:

@@ -129,7 +129,7 @@ def test_our_requests_are_valid() -> None:
     """Both requests, taken out of the envelope we send, pass the schema of the request element."""
     now = datetime(2026, 5, 14, tzinfo=UTC)
     for folder, request in ((INCOMES, incomes.request(BSN, now, 24)), (BENEFITS, benefits.request(BSN))):
-        sent = suwiml.parse_envelope(suwiml.envelope(etree.QName(request).namespace or "", request, action="a", to="b"))
+        sent = suwiml.parse_envelope(etree.tostring(suwiml.enveloped(request, action="a", to="b")))
         schema(folder, "BodyAction.xsd").assertValid(sent)
 
 
@@ -147,6 +147,7 @@ def test_valid_income_answers_are_read(case: str, income_schema: etree.XMLSchema
     income_schema.assertValid(response)
     records = incomes.parse(response, BSN)
     assert len(records.incomes) == len(response.findall("ClientSuwi/Inkomstenverhouding"))
+    assert not [finding for finding in records.findings if finding.kind == "incomplete"]
 
 
 @pytest.mark.parametrize("case", BENEFIT_ANSWERS)
@@ -156,6 +157,7 @@ def test_valid_benefit_answers_are_read(case: str, benefit_schema: etree.XMLSche
     benefit_schema.assertValid(response)
     records = benefits.parse(response, BSN)
     assert len(records.incomes) == len(response.findall("ClientSuwi/Uitkeringsverhouding"))
+    assert "uwv-unread" not in [finding.code for finding in records.findings]
 
 
 def test_a_valid_error_answer_is_an_outage(income_schema: etree.XMLSchema) -> None:

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -380,7 +381,9 @@ class Authority:
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
         self.file = self._write("ca", self._signed(self.name, self.key, ca=True), None)
 
-    def _signed(self, name: x509.Name, key: ec.EllipticCurvePrivateKey, *, ca: bool) -> x509.Certificate:
+    def _signed(
+        self, name: x509.Name, key: ec.EllipticCurvePrivateKey, *, ca: bool, host: str = "127.0.0.1", days: int = 1
+    ) -> x509.Certificate:
         now = datetime.datetime.now(datetime.UTC)
         public = key.public_key()
         return (
@@ -389,12 +392,10 @@ class Authority:
             .issuer_name(self.name)
             .public_key(public)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
+            .not_valid_before(now - datetime.timedelta(days=9))
+            .not_valid_after(now + datetime.timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-            .add_extension(
-                x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-            )
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
             .sign(self.key, hashes.SHA256())
@@ -408,10 +409,12 @@ class Authority:
             (self.folder / f"{stem}.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, *form))
         return str(path)
 
-    def issue(self, stem: str) -> tuple[str, str]:
+    def issue(self, stem: str, host: str = "127.0.0.1", days: int = 1) -> tuple[str, str]:
+        """A certificate for `host`, good for `days` from now, and its key: files."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, stem)])
-        return self._write(stem, self._signed(name, key, ca=False), key), str(self.folder / f"{stem}.key")
+        certificate = self._signed(name, key, ca=False, host=host, days=days)
+        return self._write(stem, certificate, key), str(self.folder / f"{stem}.key")
 
 
 async def test_client_certificate_is_shown_to_its_host(tmp_path: Path) -> None:
@@ -436,6 +439,39 @@ async def test_client_certificate_is_shown_to_its_host(tmp_path: Path) -> None:
             assert await kind_of(door, url) == "connection"
 
 
+@pytest.mark.parametrize(
+    ("shows", "trusts"),
+    [
+        pytest.param({"host": "127.0.0.2"}, "own", id="of-another-host"),
+        pytest.param({"days": -1}, "own", id="expired"),
+        pytest.param({}, "system", id="of-an-unknown-authority"),
+        pytest.param(None, "own", id="no-tls"),
+    ],
+)
+async def test_a_host_that_does_not_prove_itself_is_told_nothing(
+    tmp_path: Path, shows: dict[str, Any] | None, trusts: str
+) -> None:
+    """Bad TLS is a failed connection: no request is sent, and asking once more would not mend it."""
+    authority, asked = Authority(tmp_path), list[str]()
+    context = None
+    if shows is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*authority.issue("server", **shows))
+
+    async def handler(request: web.BaseRequest) -> web.Response:
+        asked.append(request.path)
+        return web.Response()
+
+    trusted = ClientCertificate(authority_file=authority.file if trusts == "own" else None)
+    async with served(handler, context) as pair:
+        async with opened(Door.configured(frozenset({pair}), {pair: trusted})) as door:
+            with pytest.raises(OutboundError) as caught:
+                await door.request("GET", f"https://{pair}/secret")
+        async with opened(Door.given(allow_loopback=True)) as door:
+            assert await kind_of(door, f"https://{pair}/secret") == "connection"
+    assert (caught.value.kind, caught.value.may_mend, asked) == ("connection", False, [])
+
+
 def test_host_port_is_one_spelling() -> None:
     """One spelling for one pair: lower case, the scheme's port filled in, IPv6 in brackets."""
     assert host_port("https://Bron.Example/pad?x=1") == "bron.example:443"
@@ -443,3 +479,40 @@ def test_host_port_is_one_spelling() -> None:
     for url in ("bron.example:443", "https://u@bron.example/", "https://bron..example/", "https://"):
         with pytest.raises(ValueError, match="not an absolute"):
             host_port(url)
+
+
+async def _is_sent(door: Door, url: str, **options: float) -> bool:
+    with pytest.raises(OutboundError) as caught:
+        await door.request("POST", url, body=b"x" * 100_000, **options)  # pyright: ignore[reportArgumentType]
+    return caught.value.is_sent
+
+
+async def test_an_unanswered_request_says_whether_anything_left() -> None:
+    """From the head of the request on the host may have it: silence and a broken line prove nothing then.
+
+    Where nobody listens, and where we may not go, nothing left.
+    """
+
+    heard = asyncio.Event()
+
+    async def hang(request: web.BaseRequest) -> web.StreamResponse:
+        await heard.wait()
+        return web.Response()
+
+    async def hang_up(request: web.BaseRequest) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    async with served(greet) as gone:
+        pass
+    async with (
+        served(hang) as slow,
+        served(hang_up) as short,
+        opened(Door.configured(frozenset({slow, short, gone}))) as door,
+    ):
+        assert await _is_sent(door, f"http://{slow}/", timeout_seconds=0.2)
+        heard.set()
+        assert await _is_sent(door, f"http://{short}/")
+        assert not await _is_sent(door, f"http://{gone}/")
+        assert not await _is_sent(door, "http://other.example/")

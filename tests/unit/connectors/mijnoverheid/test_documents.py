@@ -224,7 +224,7 @@ def test_a_table_of_values_is_read_oldest_first() -> None:
 
 def test_a_table_without_its_heading_is_none() -> None:
     """Days with amounts may be anything."""
-    assert reading(*WOZ, "Peildatum", "", "01-01-2025 € 398.000") == SourceRecords(findings=(NOT_READ,))
+    assert reading(*WOZ, "Peildatum onbekend", "01-01-2025 € 398.000") == SourceRecords(findings=(NOT_READ,))
 
 
 def test_a_value_without_a_day_is_a_remark() -> None:
@@ -277,11 +277,12 @@ def test_values_apart_from_several_labels_are_not_matched_up(lines: tuple[str, .
 
 
 def test_a_label_above_its_value() -> None:
-    """Each label by itself, each value below it, and the page may end there."""
+    """Each label by itself, each value below it, and the page may begin or end there."""
     estate = home(
         *LAND, "Kadastrale aanduiding", "Zeewolde B 731", "Adres", "Korenmolen 14, 3891 XB Zeewolde", "Koopsom", "€ 5"
     )
     assert (estate.cadastral_designation, estate.number, estate.bought_for) == ("Zeewolde B 731", 14, once(5))
+    assert home("Koopsom", "€ 5", *LAND) == RealEstate(owners=OWNERS, bought_for=once(5))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from connectors.mijnoverheid.estate import Holder, Location, Title, Valued, address_key, joined
 from schemas.base import Money, Provenance
@@ -76,6 +77,7 @@ def test_two_objects_on_one_title_both_count() -> None:
     homes = joined([building], [valued("w", at("A")), valued("x", at("B"))], PEOPLE, land=LAND, woz=WOZ)
     assert [(home.cadastral_id, home.woz_id) for home in homes] == [("1", "w"), (None, "x")]
     assert homes[0].owners == homes[1].owners == (Owner(person="self", share="1/2", right="eigenaar"),)
+    assert [home.sources for home in homes] == [(LAND, WOZ), (WOZ,)]
 
 
 def test_a_neighbours_home_is_dropped() -> None:
@@ -98,3 +100,47 @@ def test_what_the_land_register_lacks_is_filled_up() -> None:
     told = Title(estate=RealEstate(owners=(), street="Laan", area_m2=0), location=at("A"))
     (home,) = joined([told], [valued("w", at("A"))], PEOPLE, land=LAND, woz=WOZ)
     assert (home.street, home.area_m2) == ("Laan", 0)
+
+
+def test_the_place_comes_from_one_register_only() -> None:
+    """Without street and postcode the whole address is the WOZ register's; with either it is the land register's."""
+    at_woz: dict[str, Any] = {
+        "street": "Kade",
+        "number": 2,
+        "letter": "B",
+        "addition": "3",
+        "postcode": "1000AA",
+        "city": "Zeewolde",
+    }
+    rest: dict[str, Any] = {"object_id": "B", "area_m2": 90, "woz_id": "w"}
+    value = Valued(estate=RealEstate(owners=(), **at_woz, **rest), location=at("A"))
+
+    def home(**told: Any) -> RealEstate:
+        land = Title(estate=RealEstate(owners=(), cadastral_id="1", **told), location=at("A"))
+        (made,) = joined([land], [value], PEOPLE, land=LAND, woz=WOZ)
+        return made
+
+    both: dict[str, Any] = {"owners": (Owner(person="self"),), "cadastral_id": "1", "sources": (LAND, WOZ)}
+    assert home() == home(number=9, city="Elders") == RealEstate(**both, **at_woz, **rest)
+    told: dict[str, Any] = {"postcode": "9999ZZ", "object_id": "A", "area_m2": 5}
+    assert home(**told) == RealEstate(**both, woz_id="w", **told)
+    assert home(street="Laan") == RealEstate(**both, street="Laan", **rest)
+
+
+def test_what_only_one_register_knows_has_one_source() -> None:
+    """A title without a value carries the land register's word, a home by itself the WOZ register's."""
+    apart = valued("w", at("B"), BSN)
+    homes = joined([title("1", at("A"))], [apart], PEOPLE, land=LAND, woz=WOZ)
+    owners = (Owner(person="self"),)
+    assert homes == (
+        RealEstate(owners=owners, cadastral_id="1", sources=(LAND,)),
+        RealEstate(owners=owners, woz_id="w", values=apart.estate.values, street="Kade", area_m2=90, sources=(WOZ,)),
+    )
+
+
+def test_an_address_needs_a_postcode_and_a_number() -> None:
+    """Without one of them two registers cannot be compared; a house number of nought is one."""
+    assert address_key(None, 31, None, None) is None
+    assert address_key("", 31, None, None) is None
+    assert address_key("3077AW", None, "A", None) is None
+    assert address_key("3077AW", 0, None, None) == ("3077AW", 0, "", "")

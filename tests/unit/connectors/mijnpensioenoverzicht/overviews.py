@@ -74,7 +74,12 @@ def overview(
     failed: Sequence[str] = (),
     nothing: Sequence[str] = (),
 ) -> Mapping[str, Value]:
-    """A whole overview."""
+    """A whole overview; its totals repeat that there are pensions of the common kind."""
+    summed = (
+        [block(age(67), DEATH, Pensioen=1)]
+        if any(isinstance(span, Mapping) and "Pensioen" in span for span in old_age)
+        else []
+    )
     return {
         "StatusCode": status,
         "TijdstipAanmakenBericht": "2026-05-14T10:15:30+02:00",
@@ -82,7 +87,7 @@ def overview(
         "OntbrekendePuvsError": failed,
         "OntbrekendePuvsGeenGegevens": nothing,
         "Statussen": [],
-        "Totalen": {"OuderdomsPensioenTotalen": {"OuderdomsPensioenTotaal": [block(age(67), DEATH, Pensioen=1)]}},
+        "Totalen": {"OuderdomsPensioenTotalen": {"OuderdomsPensioenTotaal": summed}},
         "Details": {
             "OuderdomsPensioenDetails": {"OuderdomsPensioen": old_age},
             "PartnerPensioenDetails": {"PartnerPensioen": partner},

@@ -242,7 +242,7 @@ def test_what_is_missing_and_remarked_reaches_the_reader(written: Writer) -> Non
 def test_providers_may_be_wrapped_one_by_one_in_xml() -> None:
     """One writer puts each missing provider in a `Puv`; an empty element is an empty list."""
     body = (
-        "<Pensioenaanspraken><StatusCode>000</StatusCode><Bijzonderheden/>"
+        "<Pensioenaanspraken><StatusCode>000</StatusCode><Bijzonderheden/><Details/>"
         "<OntbrekendePuvsError><Puv>A</Puv><Puv>B</Puv></OntbrekendePuvsError></Pensioenaanspraken>"
     )
     assert [each.values[0].value for each in parse(body.encode()).findings] == ["A", "B"]
@@ -256,10 +256,12 @@ def test_a_status_other_than_000_is_a_failure(written: Writer, status: str) -> N
     assert caught.value.failed.kind == "unavailable"
 
 
-def test_an_overview_without_details_is_empty(written: Writer) -> None:
-    """Somebody without any pension has an overview with nothing in it."""
-    assert parse(written({"StatusCode": "000"})) == SourceRecords()
+def test_an_overview_without_details_is_not_empty(written: Writer) -> None:
+    """Somebody without any pension has an overview with empty details; without them nothing was said."""
     assert parse(written(overview())) == SourceRecords()
+    with pytest.raises(SourceError) as caught:
+        parse(written({"StatusCode": "000"}))
+    assert caught.value.failed.kind == "unreadable"
 
 
 def test_dates_with_a_time_or_a_zone_are_dates(written: Writer) -> None:

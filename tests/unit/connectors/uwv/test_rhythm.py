@@ -21,6 +21,7 @@ from connectors.uwv.rhythm import period_of, span, usual_period
         ("2021-01-04", "2021-01-31", "month", "month"),
         ("2021-03-29", "2021-04-25", "month", "four-weeks"),
         ("2021-03-15", "2021-03-31", None, "month"),
+        ("2021-03-01", "2021-03-20", None, "month"),
         ("2021-03-15", "2021-03-28", "four-weeks", "four-weeks"),
         ("2021-03-10", "2021-03-20", "month", "month"),
         ("2021-03-10", "2021-03-20", None, "once"),

@@ -237,6 +237,8 @@ def test_four_weekly_pay_is_known_by_its_dates() -> None:
     )
     assert [period.wage for period in income.periods] == [monthly("2400.00", "four-weeks")] * 3
     assert job(*employer("01-02-2026 t/m 28-02-2026 1 € 1,00", ROW)).periods[0].wage == monthly("1.00")
+    february = job(*employer("01-02-2026 t/m 28-02-2026 1 € 1,00", "07-12-2025 t/m 03-01-2026 1 € 1,00"))
+    assert [period.wage for period in february.periods] == [monthly("1.00", "four-weeks")] * 2
 
 
 @pytest.mark.parametrize(
@@ -267,10 +269,12 @@ def test_a_row_is_read_however_it_is_spelled(row: str, hours: int | None, wage: 
         ("01-04-2026", "t/m", "30-04-2026 160", "€", "3.250,00"),
         ("01-04-2026 t/m", "30-04-2026", "160 € 3.250,00"),
         ("01-04-2026 t/m 30-04-2026 160", COLUMNS, "€ 3.250,00"),
+        ("Periode 01-04-2026", "t/m 30-04-2026", "Aantal uur 160", "Sv-loon € 3.250,00"),
+        ("Periode 01-04-2026", "t/m 30-04-2026", "Aantal uur 160", "Sv-loon €", "3.250,00"),
     ],
 )
 def test_a_row_may_break_anywhere(lines: tuple[str, ...]) -> None:
-    """A row is the order of its parts, not a line."""
+    """A row is the order of its parts, not a line; a column's name beside a part takes nothing away."""
     assert job(*employer(ROW_BEFORE, *lines, ROW_BEFORE)).periods == (MARCH, APRIL, MARCH)
 
 
@@ -537,6 +541,7 @@ def test_what_stands_before_the_first_employer_is_no_pay() -> None:
     ("lines", "person"),
     [
         (("De heer Y. Öztürk-de Wit",), Person(id="self", name=Name(full="Y. Öztürk-de Wit"))),
+        (("Mevrouw P. over den Dijk",), Person(id="self", name=Name(full="P. over den Dijk"))),
         (
             ("Mevrouw J. 't Hart Geboortedatum: 1 maart 1970",),
             Person(id="self", name=Name(full="J. 't Hart"), birth_date="1970-03-01"),
