@@ -5,6 +5,7 @@ Owns HTTP only; who is logged in is `digid`, what a source says is `sources`.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -18,6 +19,8 @@ from litestar.params import FromPath, RawBody, URLEncodedBody
 from litestar.response import Redirect as Away
 
 from sandbox import digid, pages
+from sandbox.cases import CASES
+from sandbox.downloads.serving import one_file, shelf
 from sandbox.personas.facts import Fault, Source
 from sandbox.post import gateway, mail_server
 from sandbox.sources.belastingdienst import belastingdienst
@@ -67,6 +70,15 @@ async def start_page() -> Response[str]:
 async def stylesheet() -> str:
     """The one stylesheet."""
     return pages.style()
+
+
+@get("/cases")
+async def cases(request: Asked) -> Response[Any]:
+    """The failures a provider can ask for: a page for people, JSON for programs."""
+    if "text/html" in request.headers.get("accept", ""):
+        return _html(pages.cases(CASES))
+    told = {"cases": [{"id": c.id, "nl": c.nl, "en": c.en, "household": c.household} for c in CASES]}
+    return Response(msgspec.json.encode(told), media_type=MediaType.JSON)
 
 
 @get("/sandbox/inbox")
@@ -158,6 +170,15 @@ async def login(state: State, data: Form) -> Response[Any]:
         return _html(pages.refused(refusal.code), 400)
 
 
+@post("/digid/player", status_code=200)
+async def play(state: State, data: Form) -> Response[Any]:
+    """The player of a test case logs in."""
+    try:
+        return _step(state, _idp(state).play(data.get("login", "")))
+    except digid.Refusal as refusal:
+        return _html(pages.refused(refusal.code), 400)
+
+
 @post("/digid/sms", status_code=200)
 async def sms(state: State, data: Form) -> Response[Any]:
     """The code that was sent."""
@@ -200,8 +221,8 @@ async def userinfo(state: State, request: Asked) -> Response[Any]:
 def create_app(settings: SandboxSettings) -> Litestar:
     """The whole world, set up by `settings`, which must have its `base_url` by now."""
     world = World(settings)
-    own = (start_page, stylesheet, inbox, inbox_json, letter, switch)
-    provider = (discovery, jwks, authorize, login, sms, cancel, token, userinfo)
+    own = (start_page, cases, stylesheet, inbox, inbox_json, letter, switch, shelf, one_file)
+    provider = (discovery, jwks, authorize, login, play, sms, cancel, token, userinfo)
     return Litestar(
         route_handlers=[*own, *provider, gateway, *_SOURCES],
         state=State({"world": world, "digid": digid.DigiD(world)}),
@@ -234,7 +255,20 @@ async def _serving(server: uvicorn.Server, listening: socket.socket) -> AsyncGen
     try:
         yield
     finally:
-        await server.shutdown(sockets=[listening])
+        await stopped(server)
+
+
+async def stopped(server: uvicorn.Server) -> None:
+    """Stop a server as its `shutdown` does, but without the tenth of a second that sleeps: tests stop hundreds."""
+    for listening in server.servers:
+        listening.close()
+    for connection in tuple(server.server_state.connections):
+        connection.shutdown()
+    if tasks := tuple(server.server_state.tasks):
+        _, late = await asyncio.wait(tasks, timeout=server.config.timeout_graceful_shutdown)
+        for task in late:
+            task.cancel()
+    await server.lifespan.shutdown()
 
 
 def _world(state: State) -> World:

@@ -1,7 +1,7 @@
 """A provider's back office: opens sessions over the API, receives webhooks, opens and acknowledges payloads.
 
-An example for providers, so it keeps everything in memory. Its keys and its file are `registration`'s; how signatures
-are checked and payloads opened is `webhook`'s.
+What a provider does is the toolkit's (`ophaalbrug_provider`); here is who it is, what it remembers for demo and tests,
+and how it misbehaves when told to. It keeps everything in memory. Its keys and its file are `registration`'s.
 """
 
 from __future__ import annotations
@@ -12,80 +12,24 @@ import hashlib
 import secrets
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
 from aiohttp import web
 from msgspec.structs import replace
 
-from sandbox.answers import QUICK, content
-from sandbox.registration import (
-    ASSERTION_TYPE,
-    EncryptionKey,
-    ProfileEntry,
-    Text,
-    as_toml,
-    client_assertion,
-    new_key,
-)
-from sandbox.webhook import BrokerKeys, Opened, Untrusted, checked_receipt, opened, read_jwks, verified
-from schemas.base import Record
-from schemas.events import TYPE_PREFIX, CloudEvent
+import ophaalbrug_provider as toolkit
+from ophaalbrug_provider import Arrival, Created, Event, Kept, Latest, Opened, Page, Receipts, Refused, SessionView
+from ophaalbrug_provider.aio import AsyncClient
+from sandbox.answers import ApiError
+from sandbox.registration import EncryptionKey, ProfileEntry, Text, as_toml, new_key
 
 MAX_BODY_BYTES = 2**20
-JWKS_SECONDS = 300
 
-
-class Created(Record, frozen=True, kw_only=True):
-    """A new session: send the citizen to `journey_url`."""
-
-    id: str
-    status: str
-    journey_url: str
-    expires_at: datetime
-
-
-class SessionView(Record, frozen=True, kw_only=True):
-    """Where a session stands. `persons` says per person and source only todo, busy, done or failed."""
-
-    id: str
-    status: str
-    profile: str
-    created_at: datetime
-    expires_at: datetime
-    deadline: datetime
-    reference: str | None = None
-    reason: str | None = None
-    persons: dict[str, dict[str, str]] = {}
-    consented_at: datetime | None = None
-    ended_at: datetime | None = None
-    payload_digest: str | None = None
-    invitation: str | None = None
-
-
-class Listed(Record, frozen=True, kw_only=True):
-    """A line of the list of sessions; `read` tells the rest."""
-
-    id: str
-    reference: str | None = None
-
-
-class Page(Record, frozen=True, kw_only=True):
-    """A page of the list; `next` is the offset of the next one."""
-
-    sessions: tuple[Listed, ...]
-    next: int | None = None
-
-
-class Receipts(Record, frozen=True, kw_only=True):
-    """The signed purge receipt, and hashes of the consent receipts by person."""
-
-    purge_receipt: str | None = None
-    consent_receipt_digests: dict[str, str] = {}
+_T = TypeVar("_T")
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,16 +53,12 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     purge_receipt: dict[str, Any] | None = None
 
 
-class _Token(msgspec.Struct, frozen=True):
-    access_token: str
-    expires_in: int
-
-
 class BackOffice:
     """One provider: its keys, its client of the provider API, and its webhook.
 
-    `received` is what came in, in order; `payload` the last one opened; `refused` counts requests that failed a check.
-    With `follows_links` a payload too large to come along is fetched and acknowledged before the webhook is answered.
+    `received` is what came in, in order; `payload` the last one opened, `documents` the originals that came with it;
+    `refused` counts requests that failed a check. With `follows_links` documents, and a payload too large to come
+    along, are fetched and acknowledged before the webhook is answered.
     To misbehave: `answer_with` holds the statuses to give first, to events of `answer_kind` only when that is set.
     """
 
@@ -141,13 +81,28 @@ class BackOffice:
         self.answer_kind: str | None = None
         self.follows_links = True
         self.payload: dict[str, Any] | None = None
+        self.documents: list[bytes] = []
         self.refused = 0
         self._events: dict[str, Received] = {}
         self._came = asyncio.Condition()
         self._http = http
         self._clock = clock
-        self._token = ("", 0.0)
-        self._broker: tuple[BrokerKeys | None, float] = (None, 0.0)
+        self._made: tuple[object, AsyncClient] | None = None
+
+    @property
+    def _client(self) -> AsyncClient:
+        """Our calls to the broker: with the keys, secret and address of now."""
+        facts = (self.base_url, self.webhook_secret, len(self.encryption_keys))
+        if self._made is None or self._made[0] != facts:
+            account = toolkit.Account(
+                self.id,
+                self.base_url,
+                signing_key=toolkit.PrivateKey(self.signing_key),
+                opening_keys=[toolkit.PrivateKey(key) for key in self.encryption_keys],
+                webhook_secrets=[self.webhook_secret],
+            )
+            self._made = (facts, AsyncClient(account, self._http, clock=self._clock))
+        return self._made[1]
 
     def public_jwks(self) -> dict[str, Any]:
         """The public halves of our keys, to paste or to serve."""
@@ -172,83 +127,54 @@ class BackOffice:
         The same `idempotency_key` with the same wishes gives the same session; without one each call opens another.
         Raises ApiError.
         """
-        key = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        made = await self.request("POST", "/v1/sessions", {"profile": profile, **wishes}, key)
-        return msgspec.json.decode(made, type=Created)
+        key = idempotency_key or str(uuid.uuid4())
+        return await _told(self._client.create_session({"profile": profile, **wishes}, idempotency_key=key))
 
     async def read(self, session_id: str) -> SessionView:
         """Where a session stands."""
-        return msgspec.json.decode(await self.request("GET", f"/v1/sessions/{session_id}"), type=SessionView)
+        return await _told(self._client.session(session_id))
 
-    async def list(self, **wishes: str | int) -> Page:
-        """Our sessions, newest first. `wishes` as in the API: reference, status, offset, limit."""
-        return msgspec.json.decode(await self.request("GET", "/v1/sessions", query=wishes), type=Page)
+    async def list(
+        self, *, reference: str | None = None, status: str | None = None, offset: int = 0, limit: int = 50
+    ) -> Page:
+        """Our sessions, newest first."""
+        found = self._client.sessions(reference=reference, status=status, offset=offset, limit=limit)
+        return await _told(found)
 
     async def cancel(self, session_id: str) -> SessionView:
         """Stop a session and have it purged."""
-        return msgspec.json.decode(await self.request("DELETE", f"/v1/sessions/{session_id}"), type=SessionView)
+        return await _told(self._client.cancel(session_id))
 
     async def pull_payload(self, session_id: str) -> Opened:
-        """Fetch and open a payload: for who has no webhook, or was sent a `payloadUrl`. Acknowledge it afterwards.
-
-        Raises ApiError, Untrusted.
-        """
-        sealed = await self.request("GET", f"/v1/sessions/{session_id}/payload")
-        inside = self._opened(sealed.decode("ascii"), session_id, await self._broker_keys())
+        """Fetch and open a payload: for who has no webhook. Acknowledge it afterwards. Raises ApiError, Untrusted."""
+        inside = await _told(self._client.payload(session_id))
         self.payload = inside.payload
         return inside
 
+    async def pull_document(self, session_id: str, document: Mapping[str, Any]) -> bytes:
+        """Fetch and open one of the `documents` of a payload, before it is acknowledged. Raises ApiError, Untrusted."""
+        return await _told(self._client.document(session_id, msgspec.convert(document, toolkit.Document)))
+
     async def acknowledge(self, session_id: str, digest: str) -> SessionView:
         """Say that the payload with this digest is safe with us: the broker then destroys everything."""
-        path = f"/v1/sessions/{session_id}/acknowledgement"
-        return msgspec.json.decode(await self.request("POST", path, {"payloadDigest": digest}), type=SessionView)
+        return await _told(self._client.acknowledge(session_id, digest))
 
     async def receipts(self, session_id: str) -> Receipts:
         """The purge receipt, and the hashes of the consent receipts."""
-        return msgspec.json.decode(await self.request("GET", f"/v1/sessions/{session_id}/receipts"), type=Receipts)
+        return await _told(self._client.receipts(session_id))
 
     async def check_receipt(self, receipt: str) -> dict[str, Any]:
         """What a purge receipt says, when the broker signed it. Raises Untrusted."""
-        return checked_receipt(receipt, await self._broker_keys())
+        return msgspec.to_builtins(await _told(self._client.purge_receipt(receipt)))
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, object] | None = None,
-        headers: Mapping[str, str] | None = None,
-        query: Mapping[str, str | int] | None = None,
-    ) -> bytes:
+    async def request(self, method: str, path: str, body: Mapping[str, object] | None = None) -> bytes:
         """One request with our access token. Raises ApiError."""
-        sent = {**(headers or {}), "Authorization": f"Bearer {await self.access_token()}"}
-        url = self.base_url + path
-        return await content(
-            await self._http.request(method, url, json=body, headers=sent, params=query, timeout=QUICK)
-        )
+        content = None if body is None else msgspec.json.encode(body)
+        return await _told(self._client.call(method, path, content))
 
-    async def access_token(self, assertion: str = "") -> str:
-        """An access token, fetched again just before it runs out; with `assertion` a new one for exactly that."""
-        token, good_until = self._token
-        if not assertion and self._clock() < good_until:
-            return token
-        form = {
-            "grant_type": "client_credentials",
-            "client_assertion_type": ASSERTION_TYPE,
-            "client_assertion": assertion or client_assertion(self.id, self.signing_key, self.base_url, self._clock()),
-        }
-        answer = await self._http.post(f"{self.base_url}/oauth/token", data=form, timeout=QUICK)
-        granted = msgspec.json.decode(await content(answer), type=_Token)
-        self._token = (granted.access_token, self._clock() + granted.expires_in - 30)
-        return granted.access_token
-
-    async def _broker_keys(self) -> BrokerKeys:
-        """The broker's public keys, kept for five minutes."""
-        known, good_until = self._broker
-        if known is None or self._clock() >= good_until:
-            answer = await self._http.get(f"{self.base_url}/.well-known/jwks.json", timeout=QUICK)
-            known = read_jwks(await content(answer))
-            self._broker = (known, self._clock() + JWKS_SECONDS)
-        return known
+    async def access_token(self) -> str:
+        """An access token, fetched again just before it runs out."""
+        return await _told(self._client.access_token())
 
     @asynccontextmanager
     async def listening(self, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[str]:
@@ -265,33 +191,65 @@ class BackOffice:
 
     async def _webhook(self, request: web.Request) -> web.Response:
         """Answer 204 for what is genuine, also the second time; 401 for what is not."""
-        body = await request.read()
-        keys = await self._broker_keys()
-        try:
-            event = verified(self.webhook_secret, keys, request.headers, body, self._clock())
-            noted = self._noted(event, body)
-            status = self._status(noted)
-            if status < 300 and not noted.accepted:
-                self._events[event.id] = await self._taken_in(event, keys)
-        except Untrusted:
-            self.refused += 1
-            return web.Response(status=401)
+        status = await self._answer(request.headers, await request.read())
         async with self._came:
             self._came.notify_all()
         return web.Response(status=status)
 
-    def _noted(self, event: CloudEvent, body: bytes) -> Received:
+    async def _answer(self, headers: Mapping[str, str], body: bytes) -> int:
+        try:
+            event = await self._client.verify(headers, body)
+            status = self._status(self._noted(event, body))
+            if status >= 300:
+                return status
+            outcome = await (self._client.take_in(event, self) if self.follows_links else self._looked_at(event))
+        except toolkit.Untrusted as error:
+            outcome, status = Refused(error=error, status=401), 401
+        if isinstance(outcome, Refused):
+            self.refused += isinstance(outcome.error, toolkit.Untrusted)
+            return outcome.status
+        return status
+
+    async def _looked_at(self, event: Event) -> Kept:
+        """The event opened and kept, and neither followed nor acknowledged. Raises Untrusted."""
+        arrival = Arrival(event=event) if event.payload_url else await self._client.open(event)
+        await self.keep(arrival)
+        return Kept(arrival=arrival)
+
+    async def knows(self, event_id: str) -> bool:
+        """Whether this event was taken in: we are our own inbox."""
+        return self._events[event_id].accepted
+
+    async def latest(self, session_id: str) -> Latest | None:
+        """The newest event of a session that was taken in."""
+        ours = (event for event in self.received if event.accepted and event.session_id == session_id)
+        newest = max(ours, key=lambda event: event.sequence, default=None)
+        return newest and Latest(sequence=newest.sequence, kind=newest.kind)
+
+    async def keep(self, arrival: Arrival) -> None:
+        """Remember what came."""
+        inside, purged = arrival.payload, arrival.purge_receipt
+        if inside is not None:
+            self.payload, self.documents = inside.payload, [*arrival.documents]
+        self._events[arrival.event.id] = replace(
+            self._events[arrival.event.id],
+            accepted=True,
+            payload=inside and inside.payload,
+            purge_receipt=purged and msgspec.to_builtins(purged),
+        )
+
+    def _noted(self, event: Event, body: bytes) -> Received:
         """The event counted, whether or not it is going to be accepted."""
         digest = hashlib.sha256(body).hexdigest()
         known = self._events.get(event.id)
         if known is None:
             noted = Received(
                 id=event.id,
-                kind=event.type.removeprefix(TYPE_PREFIX),
-                session_id=event.data.session_id,
-                sequence=event.data.sequence,
-                reference=event.data.reference,
-                payload_url=event.data.payload_url,
+                kind=event.kind,
+                session_id=event.session_id,
+                sequence=event.sequence,
+                reference=event.reference,
+                payload_url=event.payload_url,
                 body_digest=digest,
             )
         else:
@@ -303,31 +261,6 @@ class BackOffice:
     def _status(self, noted: Received) -> int:
         misbehaves = self.answer_with and self.answer_kind in (None, noted.kind)
         return self.answer_with.pop(0) if misbehaves else 204
-
-    async def _taken_in(self, event: CloudEvent, keys: BrokerKeys) -> Received:
-        """The event with what it carries or points at opened and checked. Raises Untrusted, ApiError."""
-        data, payload, purged = event.data, None, None
-        if data.payload is not None:
-            payload = self._brought(self._opened(data.payload, data.session_id, keys), event)
-        elif data.payload_url is not None and self.follows_links:
-            payload = self._brought(await self.pull_payload(data.session_id), event)
-            await self.acknowledge(data.session_id, str(data.payload_digest))
-        if data.purge_receipt is not None:
-            purged = checked_receipt(data.purge_receipt, keys)
-        return replace(self._events[event.id], accepted=True, payload=payload, purge_receipt=purged)
-
-    def _brought(self, inside: Opened, event: CloudEvent) -> dict[str, Any]:
-        """The payload, when it is the one this event brings. Raises Untrusted."""
-        if inside.jti != event.id or inside.digest != event.data.payload_digest:
-            raise Untrusted("the payload belongs to another event")
-        self.payload = inside.payload
-        return inside.payload
-
-    def _opened(self, sealed: str, session_id: str, keys: BrokerKeys) -> Opened:
-        inside = opened(sealed, self.encryption_keys, keys)
-        if inside.payload.get("sessionId") != session_id:
-            raise Untrusted("the payload belongs to another session")
-        return inside
 
     @property
     def received(self) -> tuple[Received, ...]:
@@ -345,3 +278,13 @@ class BackOffice:
             while (event := found()) is None:
                 await self._came.wait()
             return event
+
+
+async def _told(asked: Awaitable[_T]) -> _T:
+    """What the toolkit answers, with its refusals as those of the sandbox's other clients."""
+    try:
+        return await asked
+    except toolkit.ApiError as error:
+        raise ApiError(error.status, error.code, error.detail, error.errors) from None
+    except toolkit.Unreachable as error:
+        raise aiohttp.ClientConnectionError(error.happened) from None

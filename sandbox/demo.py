@@ -21,6 +21,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from sandbox import office as offices
 from sandbox import stage as stages
 from sandbox.backoffice import Received
 from sandbox.browser import Browser
@@ -31,6 +32,7 @@ from sandbox.residue import BlindError, Search, all_files, ask_store, process_id
 from sandbox.stage import SOURCES, Stage
 
 PORTS = (8000, 8010, 8020)
+OFFICE_PORT = 8030
 CATEGORIES = ("incomes", "pensions", "possessions", "debts")
 PLANTED_NAME = "SANDBOX_PLANTED"
 
@@ -131,13 +133,15 @@ async def _keep_serving(stage: Stage) -> None:
         "the phone, in a second window": f"{stage.broker_url}/phone",
         "inbox: SMS codes, and the mail that invites": f"{stage.world_url}/sandbox/inbox",
         "who can log in": f"{stage.world_url}/",
+        "the municipality's own page, with failures on demand": f"http://127.0.0.1:{OFFICE_PORT}/",
         "provider API": f"{stage.broker_url}/v1/openapi.json",
         "phone API": f"{stage.broker_url}/phone/v1/openapi.json",
     }
     for name, address in addresses.items():
         say.print(f"  {name}:\n    [cyan]{address}[/]", soft_wrap=True)
     say.print("\nPress Ctrl-C to stop.")
-    await asyncio.Event().wait()
+    async with offices.opened(stage.backoffice, stage.webhook_url, "127.0.0.1", OFFICE_PORT):
+        await asyncio.Event().wait()
 
 
 class Journey:

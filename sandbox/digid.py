@@ -14,7 +14,8 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from sandbox.personas import by_bsn, by_user
+from sandbox.cases import Case, Part, hinted
+from sandbox.personas import Seat, by_bsn, by_user
 from sandbox.tokens import BadClient, Keys, s256, session_name
 from sandbox.world import Message, World
 
@@ -24,6 +25,7 @@ LOA: dict[Level, str] = {
     "substantial": "http://eidas.europa.eu/LoA/substantial",
     "high": "http://eidas.europa.eu/LoA/high",
 }
+BASIC = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"  # DigiD Basis: below every eIDAS level
 _RANK: dict[Level, int] = {"low": 0, "substantial": 1, "high": 2}
 
 PASSWORD = "sandbox"
@@ -55,6 +57,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str
     max_age: float | None
     scope: str
+    part: Part | None
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether this login is to prove too little."""
+        return self.part is not None and self.part.case.login == "weak"
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,10 +75,14 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
-    """A login under way: after the password it knows who, and which code went out by SMS."""
+    """A login under way: after the password it knows who, and which code went out by SMS.
+
+    `player` is who is to log in, where a test case says so.
+    """
 
     request: Request
     started: float
+    player: Seat | None = None
     bsn: str = ""
     auth_time: float = 0
     sms_code: str = ""
@@ -87,11 +99,13 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """Show the password or SMS page of the login under way."""
+    """Show a page of the login under way: name and password, the SMS code, or the `player` of a test `case`."""
 
     login: str
-    step: Literal["password", "sms"]
+    step: Literal["password", "player", "sms"]
     wrong: bool = False
+    player: str = ""
+    case: Case | None = None
 
 
 class Redirect(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,25 +142,40 @@ class DigiD:
             request = _checked(query)
         except Refusal as refusal:
             return self._back(query["redirect_uri"], query.get("state", ""), error=refusal.code)
-        session = self._reusable(cookie, request)
+        player = self._player(cookie, request)
+        session = self._reusable(cookie, request, player)
         if session is not None and _enough(session, request):
             return self._granted(request, session, cookie)
         if request.prompt == "none":
             return self._back(request.redirect_uri, request.state, error="login_required")
-        login = _remember(self._logins, Pending(request=request, started=self._world.now()))
+        pending = Pending(request=request, started=self._world.now(), player=player)
+        login = _remember(self._logins, pending)
         if session is not None:
             return self._texted(login, session.bsn, session.auth_time)
-        return Page(login=login, step="password")
+        if request.part is None or player is None:
+            return Page(login=login, step="password")
+        return Page(login=login, step="player", player=player.person.user, case=request.part.case)
 
     def password(self, login: str, user: str, password: str) -> Page | Redirect:
         """Judge the first page. Raises Refusal when the login under way is unknown or too old."""
-        pending = self._pending(login)
+        self._pending(login)
         seat = by_user(user)
         if seat is None or not secrets.compare_digest(password.encode(), PASSWORD.encode()):
             return Page(login=login, step="password", wrong=True)
+        return self._recognised(login, seat)
+
+    def play(self, login: str) -> Page | Redirect:
+        """The player of a test case logs in. Raises Refusal as `password` does, and when there is none."""
+        player = self._pending(login).player
+        if player is None:
+            raise Refusal("invalid_request")
+        return self._recognised(login, player)
+
+    def _recognised(self, login: str, seat: Seat) -> Page | Redirect:
+        """It is clear who this is: on to the SMS code, or back to the client."""
         if seat.household.cancels_login:
             return self.cancel(login)
-        if _wants_sms(pending.request):
+        if _wants_sms(self._pending(login).request):
             return self._texted(login, seat.person.bsn, self._world.now())
         return self._logged_in(login, Session(bsn=seat.person.bsn, level="low", sms=False, auth_time=self._world.now()))
 
@@ -188,7 +217,7 @@ class DigiD:
             "sub": self._subject(grant.session.bsn),
             "nonce": grant.request.nonce,
             "auth_time": int(grant.session.auth_time),
-            "acr": LOA[grant.session.level],
+            "acr": _said_level(grant),
         }
         id_token = self.keys.signed(claims, self._world.now(), TOKEN_SECONDS)
         answer: dict[str, str | int] = {"access_token": access, "token_type": "Bearer", "expires_in": TOKEN_SECONDS}
@@ -202,7 +231,7 @@ class DigiD:
         claims = {
             "sub": self._subject(grant.session.bsn),
             "bsn": grant.session.bsn,
-            "loa_authn": LOA[grant.session.level],
+            "loa_authn": _said_level(grant),
             "session_id": grant.session_id,
         }
         try:
@@ -216,10 +245,16 @@ class DigiD:
             raise Refusal("invalid_request")
         return pending
 
-    def _reusable(self, cookie: str, request: Request) -> Session | None:
-        """This browser's session, unless it is too old or the client wants a fresh login."""
+    def _player(self, cookie: str, request: Request) -> Seat | None:
+        """Who is to log in, by the test case and by who was logged in here before."""
+        before = self._sessions.get(cookie)
+        seat = None if before is None else by_bsn(before.bsn)
+        return None if request.part is None else request.part.player("" if seat is None else seat.person.user)
+
+    def _reusable(self, cookie: str, request: Request, player: Seat | None) -> Session | None:
+        """This browser's session, unless it is too old, another player's, or the client wants a fresh login."""
         session = self._sessions.get(cookie)
-        if session is None or request.prompt == "login":
+        if session is None or request.prompt == "login" or (player is not None and session.bsn != player.person.bsn):
             return None
         age = self._world.now() - session.auth_time
         limit = SESSION_SECONDS if request.max_age is None else min(request.max_age, SESSION_SECONDS)
@@ -257,7 +292,10 @@ class DigiD:
 
 
 def _checked(query: Mapping[str, str]) -> Request:
-    """The request in our own terms. Raises Refusal for what this provider does not do or a client may not leave out."""
+    """The request in our own terms. Raises Refusal for what this provider does not do or a client may not leave out.
+
+    Also when a test case has it out of order.
+    """
     scope = query.get("scope", "")
     wanted = query.get("response_type"), query.get("code_challenge_method"), bool(query.get("code_challenge"))
     if wanted[0] != "code":
@@ -266,6 +304,9 @@ def _checked(query: Mapping[str, str]) -> Request:
         raise Refusal("invalid_request")
     if "openid" not in scope.split():
         raise Refusal("invalid_scope")
+    part = hinted(query.get("login_hint", ""))
+    if part is not None and part.case.login == "down":
+        raise Refusal("temporarily_unavailable")
     max_age = query.get("max_age", "")
     if max_age and not max_age.isdecimal():
         raise Refusal("invalid_request")
@@ -279,6 +320,7 @@ def _checked(query: Mapping[str, str]) -> Request:
         prompt=query.get("prompt", ""),
         max_age=float(max_age) if max_age else None,
         scope=scope,
+        part=part,
     )
 
 
@@ -292,11 +334,18 @@ def _level(acr_values: str) -> Level:
 
 
 def _wants_sms(request: Request) -> bool:
-    return request.sms or request.level != "low"
+    return (request.sms or request.level != "low") and not request.is_weak
+
+
+def _said_level(grant: Grant) -> str:
+    """The level as the client is told it."""
+    return BASIC if grant.request.is_weak else LOA[grant.session.level]
 
 
 def _enough(session: Session, request: Request) -> bool:
     """Whether the session is as certain as asked. Nobody here reaches high, so for that substantial is the best."""
+    if request.is_weak:
+        return True
     reachable = min(_RANK[request.level], _RANK["substantial"])
     return _RANK[session.level] >= reachable and (session.sms or not request.sms)
 

@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from sandbox.cases import Case
 from sandbox.digid import Page
 from sandbox.personas import HOUSEHOLDS
 from sandbox.personas.facts import Household
@@ -38,6 +39,8 @@ def start() -> str:
 def login(page: Page) -> str:
     """The password or SMS page of a login under way."""
     cancel = _filled("cancel.html", login=escape(page.login))
+    if page.case is not None:
+        return _player(page, page.case, cancel)
     if page.step == "sms":
         problem = _alert("Deze code klopt niet.", "This code is wrong.") if page.wrong else ""
         content = _filled("sms.html", login=escape(page.login), problem=problem, cancel=cancel)
@@ -56,6 +59,30 @@ def login(page: Page) -> str:
         cancel=cancel,
     )
     return _filled("page.html", title="Nagemaakt inloggen", content=content)
+
+
+def _player(page: Page, case: Case, cancel: str) -> str:
+    """The one persona a test case offers."""
+    told = {"login": page.login, "user": page.player, "nl": case.nl, "en": case.en}
+    content = _filled("player.html", **{name: escape(value) for name, value in told.items()}, cancel=cancel)
+    return _filled("page.html", title=f"Testgeval: {escape(case.id)}", content=content)
+
+
+def cases(listed: Iterable[Case]) -> str:
+    """The failures a provider can ask for."""
+    return _filled("page.html", title="Testgevallen", content=_filled("cases.html", cases=_each("case.html", listed)))
+
+
+def office(provider: str, listed: Iterable[Case]) -> str:
+    """A provider's own page: open a session, as it comes or with one of the cases."""
+    content = _filled("office.html", provider=escape(provider), cases=_each("office-case.html", listed))
+    return _filled("page.html", title="Dienstverlener", content=content)
+
+
+def _each(template: str, listed: Iterable[Case]) -> str:
+    who = {"single": "alleen", "couple": "met partner"}
+    words = ({"id": case.id, "nl": case.nl, "en": case.en, "who": who[case.household]} for case in listed)
+    return "".join(_filled(template, **{name: escape(text) for name, text in told.items()}) for told in words)
 
 
 def refused(code: str) -> str:

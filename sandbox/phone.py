@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from datetime import datetime
+from io import BytesIO
 from typing import Any, Literal, TypeVar
 
 import aiohttp
@@ -31,7 +32,11 @@ _T = TypeVar("_T")
 
 
 class SourceView(Record, frozen=True, kw_only=True):
-    """One source of one person: `todo, login, fetching, collected, absent, skipped` or `failed`."""
+    """One source of one person: `todo, login, fetching, collected, absent, skipped` or `failed`.
+
+    `transports`: what can be done here, log in (`api`) or hand over a download (`upload`); `transport`: how what was
+    collected came. `gaps` are codes of what is missing from it.
+    """
 
     id: str
     label: str
@@ -40,10 +45,14 @@ class SourceView(Record, frozen=True, kw_only=True):
     failure: str | None = None
     retryable: bool = False
     reason: str | None = None
+    transport: str | None = None
+    transports: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
+    documents: int = 0
 
 
 class PersonView(Record, frozen=True, kw_only=True):
-    """One adult's part. `here`: this person logged in on this phone."""
+    """One adult's part. `here`: this person logged in on this phone, or handed over documents on it."""
 
     sources: tuple[SourceView, ...]
     here: bool
@@ -66,6 +75,7 @@ class PhoneView(Record, frozen=True, kw_only=True):
     reason: str | None = None
     persons: dict[str, PersonView] = {}
     ready: bool = False
+    partial: bool = False
     frozen: bool = False
     attempt_ends_at: datetime | None = None
     return_url: str | None = None
@@ -224,6 +234,15 @@ class Phone:
         """Leave an optional source out."""
         return await self._call("POST", f"/persons/{person}/sources/{source}/skip", PhoneView, {"reason": reason})
 
+    async def upload(self, person: Role, source: str, content: bytes) -> PhoneView:
+        """Hand over a source's own download; what the file is called is nobody's business."""
+        path = f"/persons/{person}/sources/{source}/upload"
+        return msgspec.json.decode(await self.request("POST", path, content), type=PhoneView)
+
+    async def take_back(self, person: Role, source: str) -> PhoneView:
+        """Take this person's documents of a source back."""
+        return await self._call("DELETE", f"/persons/{person}/sources/{source}/upload", PhoneView)
+
     async def review(self) -> Review:
         """What was found, as it would be sent."""
         return await self._call("GET", "/review", Review)
@@ -281,11 +300,14 @@ class Phone:
         self,
         method: str,
         path: str,
-        body: Mapping[str, object] | None = None,
+        body: Mapping[str, object] | bytes | None = None,
         *,
         proof_overrides: Mapping[str, object] | None = None,
     ) -> bytes:
-        """One request below `/phone/v1`, with a proof; `proof_overrides` as in `proof`. Raises ApiError."""
+        """One request below `/phone/v1`, with a proof; `proof_overrides` as in `proof`. Raises ApiError.
+
+        `body` is sent as JSON, or as it is when it is bytes.
+        """
         return await content(await self._send(method, path, body, overrides=proof_overrides))
 
     async def _call(self, method: str, path: str, kind: type[_T], body: Mapping[str, object] | None = None) -> _T:
@@ -295,7 +317,7 @@ class Phone:
         self,
         method: str,
         path: str,
-        body: Mapping[str, object] | None = None,
+        body: Mapping[str, object] | bytes | None = None,
         *,
         limits: aiohttp.ClientTimeout = QUICK,
         overrides: Mapping[str, object] | None = None,
@@ -314,7 +336,7 @@ class Phone:
         self,
         method: str,
         path: str,
-        body: Mapping[str, object] | None,
+        body: Mapping[str, object] | bytes | None,
         limits: aiohttp.ClientTimeout,
         overrides: Mapping[str, object] | None,
     ) -> aiohttp.ClientResponse:
@@ -325,4 +347,5 @@ class Phone:
         headers = {"DPoP": signed}
         if self.token:
             headers["Authorization"] = f"DPoP {self.token}"
-        return await self._http.request(method, url, json=body, headers=headers, timeout=limits)
+        data, json = (BytesIO(body), None) if isinstance(body, bytes) else (None, body)
+        return await self._http.request(method, url, data=data, json=json, headers=headers, timeout=limits)

@@ -1,4 +1,4 @@
-"""Who a provider is to the broker: its keys, its proof for an access token, and the file it registers with.
+"""Who a provider is to the broker: its keys, and the file it registers with.
 
 Pure. A provider's real file is written once, by hand; this one is made anew for every run.
 """
@@ -6,16 +6,11 @@ Pure. A provider's real file is written once, by hand; this one is made anew for
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, cast
 
-import jwt
 import msgspec
 from jwcrypto import jwk
-
-ASSERTION_SECONDS = 60
-ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 EncryptionKey = Literal["P-256", "X25519", "RSA-3072"]
 
@@ -41,6 +36,8 @@ class ProfileEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     household: Literal["single", "couple", "ask"] = "ask"
     bsn_basis: str | None = None
     sealing: Literal["default", "nlgov"] = "default"
+    documents: bool = False
+    partial: bool = False
 
 
 def new_key(kind: EncryptionKey, use: Literal["sig", "enc"]) -> jwk.JWK:
@@ -51,20 +48,6 @@ def new_key(kind: EncryptionKey, use: Literal["sig", "enc"]) -> jwk.JWK:
         key = jwk.JWK.generate(kty="EC" if kind == "P-256" else "OKP", crv=kind, use=use)
     key["kid"] = key.thumbprint()
     return key
-
-
-def client_assertion(client_id: str, key: jwk.JWK, issuer: str, now: float) -> str:
-    """Proof of who asks for an access token (RFC 7523): good once, for a minute. `now` in seconds since the epoch."""
-    claims = {
-        "iss": client_id,
-        "sub": client_id,
-        "aud": issuer,
-        "jti": str(uuid.uuid4()),
-        "iat": int(now),
-        "exp": int(now) + ASSERTION_SECONDS,
-    }
-    pem = key.export_to_pem(private_key=True, password=None)
-    return jwt.encode(claims, pem, "ES256", {"kid": key["kid"]})
 
 
 def as_toml(facts: Mapping[str, Any]) -> str:

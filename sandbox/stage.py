@@ -21,6 +21,7 @@ from jwcrypto.jwk import JWK
 
 from sandbox import app
 from sandbox.backoffice import BackOffice, ProfileEntry, Text
+from sandbox.downloads.authority import Authority, organisation
 from sandbox.world import API_KEYS, SMS_TOKEN, SandboxSettings
 
 PROVIDER = "gemeente-zandbak"
@@ -71,6 +72,7 @@ class Stage(msgspec.Struct, kw_only=True):
     folder: Path
     broker_url: str
     world_url: str
+    webhook_url: str
     backoffice: BackOffice
     http: aiohttp.ClientSession
     environment: dict[str, str]
@@ -170,8 +172,9 @@ async def running(
         redirect_uris=(f"{broker_url}/phone/terug",),
         slow_seconds=slow_seconds,
         mail_port=mail_port,
+        authority=seals(folder),
     )
-    more = {"OPHAALBRUG_BASE_URL": broker_url, **(settings or {})}
+    more = {"OPHAALBRUG_BASE_URL": broker_url, "OPHAALBRUG_UPLOADS": taken(folder), **(settings or {})}
     environment = settings_for(folder, broker_port, world_url, more, mail_port=mail_port, sms=sms)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
@@ -182,21 +185,22 @@ async def running(
             folder=folder,
             broker_url=broker_url,
             world_url=world_url,
+            webhook_url=webhook,
             backoffice=backoffice,
             http=http,
             environment=_environment(folder, environment),
             processes={},
         )
         stack.push_async_callback(_down, stage)
-        await _up(stage, webhook, worker_apart=worker_apart)
+        await _up(stage, worker_apart=worker_apart)
         yield stage
 
 
-async def _up(stage: Stage, webhook: str, *, worker_apart: bool) -> None:
+async def _up(stage: Stage, *, worker_apart: bool) -> None:
     await stage.start("serve", "serve", *(["--no-worker"] if worker_apart else []))
     await stage.ready()
     provider = stage.folder / "provider.toml"
-    text = stage.backoffice.provider_file(PROFILES, name=NAME, webhook_url=webhook)
+    text = stage.backoffice.provider_file(PROFILES, name=NAME, webhook_url=stage.webhook_url)
     await asyncio.to_thread(provider.write_text, text, encoding="utf-8")
     await stage.command("provider", "add", str(provider))
     if worker_apart:
@@ -213,6 +217,25 @@ def free_port() -> int:
     """A port nobody listens on now."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         return int(listening.getsockname()[1])
+
+
+def trust_file(folder: Path) -> Path:
+    """The root certificate (PEM) that the seals of the world's downloads lead to."""
+    return folder / "seal-root.pem"
+
+
+def seals(folder: Path) -> Authority:
+    """Who seals the world's downloads; its keys stay in memory, its root certificate is written for the broker."""
+    authority = Authority.made()
+    trust_file(folder).write_bytes(authority.root_pem)
+    return authority
+
+
+def taken(folder: Path) -> str:
+    """The broker's setting that takes the downloads of every source and trusts their seals."""
+    signers = {source: [organisation(source)] for source in SOURCES}
+    setting = {"sources": SOURCES, "trust_file": str(trust_file(folder)), "signers": signers}
+    return msgspec.json.encode(setting).decode()
 
 
 def login_keys(folder: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
+from sandbox.downloads.authority import Authority
 from sandbox.personas.facts import Fault, Source
 
 SOURCES: tuple[Source, ...] = get_args(Source)
@@ -25,7 +26,7 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `client_jwks` is the public JWKS of the one OIDC client: a signing key (`use: sig`) for its assertions and an RSA
     key (`use: enc`) its userinfo is encrypted to. `mail_port` is where the mail server listens; 0 takes a free one.
-    `clock` gives seconds since the epoch.
+    `clock` gives seconds since the epoch; `authority` seals the downloads.
     """
 
     base_url: str = ""
@@ -34,9 +35,11 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     redirect_uris: tuple[str, ...]
     api_keys: Mapping[Source, str] = msgspec.field(default_factory=API_KEYS.copy)
     slow_seconds: float = 2.0
+    silent_seconds: float = 120.0
     huge_bytes: int = 20_000_000
     mail_port: int = 0
     sms_token: str = SMS_TOKEN
+    authority: Authority = msgspec.field(default_factory=Authority.made)
     clock: Callable[[], float] = time.time
 
 

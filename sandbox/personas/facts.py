@@ -12,7 +12,10 @@ from typing import Literal
 import msgspec
 
 Source = Literal["brp", "woz", "brk", "rdw", "uwv", "belastingdienst", "mpo"]
-Fault = Literal["none", "down", "slow", "html", "wrong-types", "wrong-person", "huge"]
+Service = Literal["uwv-benefits"]  # one of the services of a source that has more
+Fault = Literal[
+    "none", "down", "slow", "silent", "html", "wrong-types", "drifted", "wrong-person", "unknown-person", "huge"
+]
 Who = Literal["applicant", "partner"]
 
 
@@ -308,5 +311,5 @@ class Household(Fact, frozen=True, kw_only=True):
     accounts: tuple[Account, ...] = ()
     debts: tuple[Debt, ...] = ()
     tax_year: int = 2025
-    faults: Mapping[Source, Fault] = {}
+    faults: Mapping[Source | Service, Fault] = {}
     cancels_login: bool = False

@@ -170,6 +170,68 @@ HUGE_ANSWER = Household(
     faults={"mpo": "huge"},
 )
 
+SOURCE_TIMEOUT = Household(
+    key="source-timeout",
+    title_nl="De Belastingdienst neemt de vraag aan en antwoordt niet",
+    title_en="The tax office takes the question and never answers",
+    address=_address(411, "Wachtverzachterkade", 7),
+    applicant=_worker(411, "999603267", "source-timeout", "Coos", "Geduldenstein", box1=3_583_427),
+    accounts=(Account(owners=("applicant",), name="NL50ZAND6140827359", balance=1_384_915),),
+    faults={"belastingdienst": "silent"},
+)
+
+HALF_ANSWERS = Household(
+    key="half-answers",
+    title_nl="Halve antwoorden: het Kadaster, een dienst van UWV en een pensioenuitvoerder zwijgen",
+    title_en="Half the answers: the land register, a UWV service and a pension provider are silent",
+    address=_address(412, "Deeltijdswal", 31),
+    applicant=replace(
+        _worker(412, "999604491", "half-answers", "Dirkje", "Gedeeltelijkema", box1=4_128_753),
+        silent_providers=("Zandbak Pensioenfonds Stilzwijgend",),
+    ),
+    home=Home(
+        owners=("applicant",),
+        woz_id="990100000412",
+        building_id="9901100000000412",
+        cadastral_id="99010000000412",
+        designation="Zandstad M 412",
+        area_m2=118,
+        values=(WozValue(year=2025, euro=318_942), WozValue(year=2024, euro=305_267)),
+        price_euro=264_000,
+        bought_in=2017,
+    ),
+    accounts=(Account(owners=("applicant",), name="NL38ZAND4472910635", balance=1_259_734),),
+    faults={"brk": "down", "uwv-benefits": "down"},
+)
+
+SCHEMA_DRIFT = Household(
+    key="schema-drift",
+    title_nl="Velden heten ineens anders of zijn weg: bij de BRP, UWV en Mijnpensioenoverzicht",
+    title_en="Fields are suddenly renamed or gone: at the BRP, UWV and the pension register",
+    address=_address(413, "Verhuisdagenplein", 64),
+    applicant=_worker(413, "999605562", "schema-drift", "Evert", "Anderenaamstra", box1=3_917_264),
+    accounts=(Account(owners=("applicant",), name="NL39ZAND8203746151", balance=1_476_382),),
+    faults={"brp": "drifted", "uwv": "drifted", "mpo": "drifted"},
+)
+
+ABSENT = Household(
+    key="absent",
+    title_nl="Geen enkele bron kent deze persoon",
+    title_en="No source knows this person",
+    address=_address(414, "Nergenshuizerpad", 3),
+    applicant=Person(
+        bsn="999606888", user="absent", given_names="Fleur", surname="Onbekendemaker", gender="V", born="1988-04-16"
+    ),
+    faults={
+        "brp": "unknown-person",
+        "brk": "unknown-person",
+        "rdw": "unknown-person",
+        "uwv": "unknown-person",
+        "belastingdienst": "unknown-person",
+        "mpo": "unknown-person",
+    },
+)
+
 TROUBLE = (
     SOURCE_DOWN,
     SLOW_SOURCE,
@@ -179,4 +241,8 @@ TROUBLE = (
     HALF_DATA,
     WRONG_PERSON,
     HUGE_ANSWER,
+    SOURCE_TIMEOUT,
+    HALF_ANSWERS,
+    SCHEMA_DRIFT,
+    ABSENT,
 )

@@ -12,8 +12,8 @@ from litestar.exceptions import NotAuthorizedException
 from litestar.handlers.base import BaseRouteHandler
 
 from sandbox.personas import Seat, stranger_to
-from sandbox.personas.facts import Fault, Source
-from sandbox.sources.wire import JsonObject, garbled, json_bytes, narrowed, present
+from sandbox.personas.facts import Fault, Service, Source
+from sandbox.sources.wire import JsonObject, drifted, garbled, json_bytes, narrowed, present
 from sandbox.world import World
 
 JSON = "application/json"
@@ -39,24 +39,32 @@ def keyed(source: Source) -> Callable[[Asking, BaseRouteHandler], None]:
     return guard
 
 
-async def answer(world: World, source: Source, seat: Seat | None, build: Build, media_type: str) -> Response[bytes]:
-    """What `source` answers about `seat` (None: somebody it does not know), or how it fails.
+async def answer(
+    world: World,
+    source: Source,
+    seat: Seat | None,
+    build: Build,
+    media_type: str,
+    service: Service | None = None,
+) -> Response[bytes]:
+    """What `source`, or one `service` of it, answers about `seat` (None: somebody it does not know), or how it fails.
 
     `build` makes the honest body; a fault changes whom it is about, how it looks, or whether and when it comes.
     """
-    fault = _fault(world, source, seat)
+    fault = _fault(world, source, seat, service)
     if fault == "down":
         return problem(503, "Bron niet beschikbaar")
     if fault == "html":
         return Response(_MAINTENANCE, media_type="text/html")
-    if fault == "slow":
-        await asyncio.sleep(world.settings.slow_seconds)
+    await asyncio.sleep(_delay(world, fault))
     try:
-        body = build(stranger_to(seat) if fault == "wrong-person" else seat)
+        body = build(_whom(seat, fault))
     except NothingThere:
         return problem(404, "Niet gevonden")
     if fault == "wrong-types":
         body = garbled(body, media_type)
+    if fault == "drifted":
+        body = drifted(body, media_type)
     if fault == "huge":
         body += b" " * world.settings.huge_bytes
     return Response(body, media_type=media_type)
@@ -73,11 +81,24 @@ def problem(status: int, title: str) -> Response[bytes]:
     return Response(json_bytes(body), status_code=status, media_type="application/problem+json")
 
 
-def _fault(world: World, source: Source, seat: Seat | None) -> Fault:
+def _fault(world: World, source: Source, seat: Seat | None, service: Service | None) -> Fault:
     switched = world.switches.get(source, "none")
     if switched != "none" or seat is None:
         return switched
-    return seat.household.faults.get(source, "none")
+    whole = seat.household.faults.get(source, "none")
+    return whole if service is None else seat.household.faults.get(service, whole)
+
+
+def _delay(world: World, fault: Fault) -> float:
+    """Seconds until the answer; `silent` is longer than anybody waits."""
+    return {"slow": world.settings.slow_seconds, "silent": world.settings.silent_seconds}.get(fault, 0.0)
+
+
+def _whom(seat: Seat | None, fault: Fault) -> Seat | None:
+    """Whom the answer is about."""
+    if fault == "unknown-person":
+        return None
+    return stranger_to(seat) if fault == "wrong-person" else seat
 
 
 _MAINTENANCE = (

@@ -42,8 +42,10 @@ async def uwv(state: State, body: RawBody) -> Response[bytes]:
     question = asked(body)
     if question is None or question.operation not in ("UWVPersoonsIkvInfo", "UWVPersoonsWvInfo"):
         return Response(refused("F001", "Aanvraag niet herkend"), status_code=500, media_type=XML)
-    build = incomes if question.operation == "UWVPersoonsIkvInfo" else benefits
-    return await answer(world, "uwv", by_bsn(question.bsn), lambda seat: build(seat, question), XML)
+    seat = by_bsn(question.bsn)
+    if question.operation == "UWVPersoonsIkvInfo":
+        return await answer(world, "uwv", seat, lambda whose: incomes(whose, question), XML)
+    return await answer(world, "uwv", seat, lambda whose: benefits(whose, question), XML, "uwv-benefits")
 
 
 def incomes(seat: Seat | None, question: Asked) -> bytes:

@@ -1,4 +1,4 @@
-"""How answers are written: JSON without blanks, XML from nested values, and the ways both can be garbled.
+"""How answers are written: JSON without blanks, XML from nested values, and the ways both can go wrong.
 
 Knows no source and no persona.
 """
@@ -91,6 +91,44 @@ def _garbled_xml(body: bytes) -> bytes:
     for element in root.iter(etree.Element):
         if len(element) == 0 and not _is_bsn(element.text):
             element.text = "niet van toepassing"
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+
+
+# What fields are called in the next version of a source; None is a field that is gone.
+_DRIFT = {
+    "geboorte": "geboortegegevens",
+    "verblijfplaats": None,
+    "BedrBrutoloonSv": "BrutoloonSv",
+    "DatEIko": None,
+    "Details": "Onderdelen",
+}
+
+
+def drifted(body: bytes, media_type: str) -> bytes:
+    """The same document as a next version of the source would write it: fields renamed, and fields gone."""
+    if "xml" in media_type:
+        return _drifted_xml(body)
+    return json_bytes(_drifted_json(msgspec.json.decode(body)))
+
+
+def _drifted_json(value: Json) -> Json:
+    if isinstance(value, Mapping):
+        named = ((_DRIFT.get(name, name), inner) for name, inner in value.items())
+        return {name: _drifted_json(inner) for name, inner in named if name is not None}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_drifted_json(item) for item in value]
+    return value
+
+
+def _drifted_xml(body: bytes) -> bytes:
+    root = etree.fromstring(body)
+    for element in [*root.iter(etree.Element)]:
+        name = _DRIFT.get(str(element.tag), str(element.tag))
+        parent = element.getparent()
+        if name is not None:
+            element.tag = name
+        elif parent is not None:
+            parent.remove(element)
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
 
 

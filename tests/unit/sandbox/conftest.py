@@ -162,6 +162,7 @@ async def visitor() -> AsyncIterator[Visitor]:
         client_jwks={"keys": public},
         redirect_uris=(CALLBACK,),
         slow_seconds=0.2,
+        silent_seconds=0.3,
         huge_bytes=3_000_000,
         clock=clock,
     )
