@@ -4,12 +4,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-NODE_READY := tests/browser/node_modules/.ready
+NODE_READY := $(addsuffix /node_modules/.ready,tests/browser tests/conformance/receivers)
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check audit bench screenshots run lock
+.PHONY: help demo test check audit bench mutants screenshots run lock
 
 help:
 	@echo "make demo         play one whole household journey, then keep serving (ONCE=1: stop after it)"
@@ -17,6 +17,7 @@ help:
 	@echo "make check        formatting, lint, types, import rules, dependencies"
 	@echo "make audit        known vulnerabilities in what is locked"
 	@echo "make bench        the benchmarks"
+	@echo "make mutants      do the tests notice changes in the parsers and the merge (MODULE=broker/matching.py, SAMPLE=200)"
 	@echo "make screenshots  pictures of every page, in build/screenshots"
 	@echo "make run          the broker alone, on the embedded store"
 	@echo "make lock         resolve the lock files again (UPGRADE=1: to the newest versions)"
@@ -44,6 +45,9 @@ audit: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m bench.run
 
+mutants: $(READY)
+	@nice $(BIN)/python .ci/mutants.py $(if $(MODULE),--module $(MODULE)) $(if $(SAMPLE),--sample $(SAMPLE))
+
 screenshots: $(READY)
 	@$(BIN)/python -m tests.browser.screens
 
@@ -59,10 +63,10 @@ $(READY): requirements-dev.lock pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable . >&2
 	@touch $@
 
-# What the tests of the pages need of Node. Without npm those checks are skipped, and say so.
-$(NODE_READY): tests/browser/package-lock.json tests/browser/.npmrc
-	@if command -v npm >/dev/null; then cd tests/browser && npm ci --silent >&2 && touch node_modules/.ready; \
-		else echo "npm is not installed: what needs axe-core and html-validate is skipped." >&2; fi
+# What the tests need of Node: of the pages, and of receivers. Without npm those checks are skipped, and say so.
+$(NODE_READY): %/node_modules/.ready: %/package-lock.json %/.npmrc
+	@if command -v npm >/dev/null; then cd $* && npm ci --silent >&2 && touch node_modules/.ready; \
+		else echo "npm is not installed: what $* needs of it is skipped." >&2; fi
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -127,7 +127,7 @@ def _vault_opening() -> Callable[[], object]:
 def _sign_and_seal(payload: bytes) -> Callable[[], object]:
     keys = Keys(make())
     recipient: dict[str, Any] = new_key("P-256", "enc").export_public(as_dict=True)
-    return lambda: sealing.seal(payload, recipient, "default", keys, "evt_bench")
+    return lambda: sealing.seal(payload, recipient, "default", keys)
 
 
 class Replay(Door):

@@ -25,22 +25,32 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
 
 
-def seal(
-    payload: bytes, recipient: dict[str, Any], profile: Literal["default", "nlgov"], keys: Keys, jti: str
-) -> Sealed:
-    """Sign `payload` (JSON) and encrypt it to `recipient` (public JWK). `jti` is the id of the event that brings it.
+def seal(payload: bytes, recipient: dict[str, Any], profile: Literal["default", "nlgov"], keys: Keys) -> Sealed:
+    """Sign `payload` (JSON) and encrypt it to `recipient` (public JWK).
 
-    The signature is inside: anyone can encrypt to a public key, only the broker can sign.
+    The signature is inside: anyone can encrypt to a public key, only the broker can sign. Its header has registered
+    parameters only (RFC 7515 section 4.1): there are libraries that refuse any other.
     """
-    sign_alg, key_alg = ("ES256", "ECDH-ES") if profile == "default" else ("PS256", "RSA-OAEP")
-    signing = keys.es256 if profile == "default" else keys.ps256
-    header = {"alg": sign_alg, "kid": signing.kid, "typ": JWS_TYPE, "jti": jti}
-    signed = jws.serialize_compact(header, payload, signing, [sign_alg], registry=_JWS)
-    key = import_key(recipient)
-    typ = "JOSE" if profile == "default" else "JWE"  # the module demands the latter, RFC 7515 4.1.9 suggests the former
-    outer = {"alg": key_alg, "enc": "A256GCM", "kid": key.kid, "cty": "JOSE", "typ": typ}
-    sealed = jwe.encrypt_compact(outer, signed.encode(), key, [key_alg, "A256GCM"])
+    sign_alg, signing = ("ES256", keys.es256) if profile == "default" else ("PS256", keys.ps256)
+    header = {"alg": sign_alg, "kid": signing.kid, "typ": JWS_TYPE}
+    signed = jws.serialize_compact(header, payload, signing, [sign_alg])
+    sealed = _encrypted(signed.encode(), "JOSE", recipient, profile)
     return Sealed(jwe=sealed, digest=hashlib.sha256(sealed.encode()).hexdigest())
 
 
-_JWS = jws.JWSRegistry(algorithms=["ES256", "PS256"], strict_check_header=False)
+def seal_document(
+    content: bytes, media_type: str, recipient: dict[str, Any], profile: Literal["default", "nlgov"]
+) -> bytes:
+    """Encrypt an original to `recipient` (public JWK): a compact JWE of its bytes, `cty` its media type.
+
+    It is not signed: its digest stands in the payload, which is.
+    """
+    return _encrypted(content, media_type, recipient, profile).encode()
+
+
+def _encrypted(content: bytes, kind: str, recipient: dict[str, Any], profile: Literal["default", "nlgov"]) -> str:
+    algorithm = "ECDH-ES" if profile == "default" else "RSA-OAEP"
+    key = import_key(recipient)
+    typ = "JOSE" if profile == "default" else "JWE"  # the module demands the latter, RFC 7515 4.1.9 suggests the former
+    header = {"alg": algorithm, "enc": "A256GCM", "kid": key.kid, "cty": kind, "typ": typ}
+    return jwe.encrypt_compact(header, content, key, [algorithm, "A256GCM"])
