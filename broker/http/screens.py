@@ -6,7 +6,7 @@ fits and what can be done is `broker.screens`'s.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -17,25 +17,31 @@ from litestar.params import FromPath
 from broker import screens
 from broker.caller import Caller
 from broker.clock import iso
-from broker.collection import Collection
 from broker.consent import Consents, Review
 from broker.dpop import nonce
 from broker.http.html import html, shown_provider
 from broker.http.phone_caller import caller_of
 from broker.http.requests import AnyRequest, parts_of, preferred_language
+from broker.parts import Parts
 from broker.review import Counts
-from broker.screens import Collecting
+from broker.screens import Collecting, Offers
 from broker.texts import Language
 from broker.views import in_language, outcome
 from broker.web import formats
 from broker.web.render import text, texts
 from broker.web.review_page import asked, review_page, shown_of
-from sessions.consenting import one_person_allowed
+from sessions.consenting import is_partial, one_person_allowed
 from sessions.lifecycle import PAIRING_CODE_SECONDS, attempt_end
-from sessions.model import ROLES, PendingPhone, State
+from sessions.model import ROLES, PendingPhone, Role, Session, State
 
 Facts = dict[str, object]
-_ANSWERED = ("collected", "absent", "skipped")
+_ANSWERED = ("collected", "partial", "doubted", "absent", "skipped")
+# What a file picker offers first; what a file is, is found out from its content. Plug-ins may take all three.
+_ACCEPT = {
+    **dict.fromkeys(("mijnoverheid", "uwv", "belastingdienst"), ".pdf,application/pdf"),
+    "mijnpensioenoverzicht": ".json,.xml,application/json,application/xml,text/xml",
+    "other": ".pdf,.json,.xml,application/pdf,application/json,application/xml,text/xml",
+}
 
 
 @get(["/phone", "/phone/terug"], include_in_schema=False)
@@ -64,6 +70,7 @@ async def _of_every_screen(request: AnyRequest, caller: Caller) -> Facts:
         "tabs": running,
         "stoppable": running,
         "ends_at": iso(attempt_end(session, caller.now)) if running else "",
+        "renew_at": "",
         "moment": _moment(caller.now, session.language),
     }
 
@@ -90,26 +97,54 @@ def _collecting(request: AnyRequest, caller: Caller, *, partner: bool = False) -
     """What the tabs Ophalen and Bekijken, and the partner's screens, have in common."""
     parts, session, phone = parts_of(request), caller.session, caller.linked()
     language, labels = session.language, parts.labels(session.language)
-    collection: Collection = request.app.state["collection"]
-    it = screens.collecting(session, phone, lambda source: collection.troubled(source, caller.now), partner=partner)
+    it = screens.collecting(session, phone, _offers(parts, caller.now), partner=partner)
     return {
         "it": it,
+        "renew_at": iso(it.changes_at) if it.changes_at else "",
         "role": phone.role,
         "both": "partner" in session.people,
         "called": {role: "applicant" if role == phone.role else "partner" for role in ROLES},
         "frozen": session.frozen,
         "labels": {source: labels.get(source, source) for source in session.profile.sources},
         "sms": {name for name, connector in parts.connectors.items() if connector.manifest.login.sms},
-        "until": formats.moment(attempt_end(session, caller.now), caller.now, language),
+        "can_log_in": parts.digid is not None,
+        "accept": _ACCEPT,
+        "max_bytes": parts.settings.uploads.max_bytes if parts.settings.uploads else 0,
+        "until": formats.near(attempt_end(session, caller.now), caller.now, language),
         "clock": _clock(language),
+        "by_then": _by_then(caller.now, language),
         "or_else": _or_else(language),
+        "gaps": _gaps(language),
         "next_step": any(source.primary for person in it.mine for source in person.sources),
         "progress": _progress(language, it, labels),
         "missing": [
             (role, formats.listed([labels.get(source, source) for source in sources], language))
             for role, sources in screens.missing(session)
         ],
+        "lacking": _lacking(session, labels),
     }
+
+
+def _lacking(session: Session, labels: Mapping[str, str]) -> list[tuple[Role, list[str]]]:
+    """Per adult what would not be sent now, in sentences."""
+    language = session.language
+
+    def told(name: str, sources: tuple[str, ...]) -> list[str]:
+        form = "one" if len(sources) == 1 else "many"
+        listed = formats.listed([labels.get(source, source) for source in sources], language)
+        return [text(language, f"phone.lacking.{name}.{form}", sources=listed)] if sources else []
+
+    return [
+        (role, told("failed", failed) + told("partly", partly)) for role, failed, partly in screens.lacking(session)
+    ]
+
+
+def _offers(parts: Parts, now: float) -> Offers:
+    """What can be done at each source. One that nobody asks has no troubles."""
+    return Offers(
+        transports=parts.transports(),
+        condition=lambda source: parts.health.condition(source, now) if source in parts.connectors else None,
+    )
 
 
 def _moment(now: float, language: Language) -> Callable[[float], str]:
@@ -121,6 +156,10 @@ def _clock(language: Language) -> Callable[[float], str]:
     return lambda at: formats.time_of_day(at, language)
 
 
+def _by_then(now: float, language: Language) -> Callable[[float], str]:
+    return lambda at: formats.by_then(at, now, language)
+
+
 def _or_else(language: Language) -> Callable[..., str]:
     """Looks up a text that may not be there (a plug-in's word, or none), else another."""
 
@@ -130,13 +169,23 @@ def _or_else(language: Language) -> Callable[..., str]:
     return found
 
 
+def _gaps(language: Language) -> Callable[[Iterable[str]], str]:
+    """What is missing from an answer, in words, each once."""
+    found = _or_else(language)
+    return lambda codes: formats.listed(
+        list(dict.fromkeys(found(f"phone.gap.{code}", "phone.gap.other") for code in codes)), language
+    )
+
+
 def _progress(language: Language, it: Collecting, labels: Mapping[str, str]) -> str:
     """How far it is, in a sentence that changes when something did."""
     people = (*it.mine, *((it.other,) if it.other else ()))
     sources = [source for person in people for source in person.sources]
     told = [text(language, "phone.ophalen.progress", done=sum(s.state in _ANSWERED for s in sources), all=len(sources))]
-    busy = [labels.get(s.id, s.id) for person in it.mine for s in person.sources if s.state == "fetching"]
-    return " ".join([*told, *(text(language, "phone.ophalen.busy", source=name) for name in busy)])
+    mine = [(labels.get(s.id, s.id), s) for person in it.mine for s in person.sources]
+    told += [text(language, "phone.ophalen.busy", source=name) for name, s in mine if s.state == "fetching"]
+    down = list(dict.fromkeys(name for name, s in mine if s.trouble))
+    return " ".join([*told, *(text(language, "phone.ophalen.trouble", source=name) for name in down)])
 
 
 async def _partner(request: AnyRequest, caller: Caller) -> Facts:
@@ -153,8 +202,7 @@ async def _ophalen(request: AnyRequest, caller: Caller) -> Facts:
 
 async def _bekijken(request: AnyRequest, caller: Caller) -> Facts:
     review, session = await _consents(request).review(caller), caller.session
-    manifests = {name: connector.manifest for name, connector in parts_of(request).connectors.items()}
-    what = asked(session, manifests, shown_of(review))
+    what = asked(session, parts_of(request).manifests, shown_of(review))
     page = review_page(review, what, caller.linked().role, session.language, caller.now)
     return _collecting(request, caller) | {"page": page}
 
@@ -174,6 +222,7 @@ async def _verzenden(request: AnyRequest, caller: Caller) -> Facts:
         "going": _going(session.language, review),
         "waiting_for": others,
         "to_log_in": strangers,
+        "partial": is_partial(session),
         "last": len([a for a in adults if not a.given]) == 1 and not others and not strangers,
         "bsn_basis": session.profile.bsn_basis,
         "declining": {
@@ -192,6 +241,7 @@ def _going(language: Language, review: Review) -> list[str]:
         pensions=len(content.pensions),
         possessions=len(content.possessions),
         debts=len(content.debts),
+        documents=len(content.documents),
     )
     others = [formats.listed(_counted(language, counts), language) for counts in review.counts.values()]
     return [*_counted(language, shown), *(text(language, "phone.verzenden.partner_counts", counts=c) for c in others)]

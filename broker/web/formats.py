@@ -7,6 +7,7 @@ that of Europe: day before month, 24 hours.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from calendar import monthrange
 from collections.abc import Sequence
@@ -84,6 +85,13 @@ def span(start: PartialDate | None, end: PartialDate | None, language: Language)
     return text(language, "review.format.until", end=date(end, language)) if end is not None else ""
 
 
+def size(octets: int, language: Language) -> str:
+    """The size of a file: `85 kB`, `1,2 MB`; never less than 1 kB."""
+    if octets < 1_000_000:
+        return f"{max(1, round(octets / 1000))}\xa0kB"
+    return f"{format_decimal(octets / 1_000_000, format='0.0', locale=LOCALES[language])}\xa0MB"
+
+
 def _is_month(start: PartialDate, end: PartialDate) -> bool:
     if len(start) < 10 or len(end) < 10 or start[:7] != end[:7]:
         return False
@@ -98,6 +106,17 @@ def moment(at: float, now: float, language: Language) -> str:
     if near is not None:
         return text(language, f"review.format.{near}", time=time)
     return f"{format_date(then.date(), 'd MMMM y', locale=LOCALES[language])} {time}"
+
+
+def by_then(at: float, now: float, language: Language) -> str:
+    """When something is over (seconds since the epoch), in whole minutes, never too early: `14:06`, `morgen 06:00`."""
+    return near(math.ceil(at / 60) * 60, now, language)
+
+
+def near(at: float, now: float, language: Language) -> str:
+    """A moment, as `moment` writes it, without its day where that is today: `14:05`, `morgen 14:05`."""
+    is_today = _local(at).date() == _local(now).date()
+    return time_of_day(at, language) if is_today else moment(at, now, language)
 
 
 def time_of_day(at: float, language: Language) -> str:

@@ -26,7 +26,7 @@ from connectors.contract import Manifest
 from schemas.base import Provenance
 from schemas.household import Person, Relation
 from schemas.income import Allowance, Assessment, Benefit, Employment, Income
-from schemas.payload import Content
+from schemas.payload import Content, Document
 from schemas.pension import Pension, SchemePension, StatePension, SurvivorPension
 from schemas.records import Finding
 from schemas.wealth import Balance, RealEstate, Vehicle
@@ -99,12 +99,23 @@ class Category(msgspec.Struct, frozen=True, kw_only=True):
     elsewhere: str = ""
 
 
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """A document that goes along as it is: what it is, whose, of which kind and size with its seal, and from where."""
+
+    id: str
+    title: str
+    facts: str
+    source: str
+
+
 class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole: what belongs to no record first, what goes of the other adult, and the categories that are asked."""
+    """The whole: what belongs to no record first, what goes of the other adult, the categories that are asked, and the
+    files that go along."""
 
     notes: tuple[Question, ...]
     elsewhere: str
     categories: tuple[Category, ...]
+    files: tuple[File, ...]
 
 
 def asked(session: Session, manifests: Mapping[str, Manifest], shown: Iterable[str]) -> Asked:
@@ -156,10 +167,13 @@ def review_page(review: Review, what: Asked, reader: Role, language: Language, n
     )
     absent: dict[CategoryName, list[str]] = {name: _absent(review, scene, name) for name in _categories(what.fields)}
     everything = [words for told in absent.values() for words in told]
+    hidden_files = sum(counts.documents for counts in review.counts.values())
+    everything += [formats.count("documents", hidden_files, language)] if hidden_files else []
     return ReviewPage(
         notes=questions(_apart(review, scene), voice, apart=True),
         elsewhere=_elsewhere("review.elsewhere.all", everything, voice),
         categories=tuple(_category(name, told, scene) for name, told in absent.items()),
+        files=tuple(_file(document, scene) for document in content.documents),
     )
 
 
@@ -321,6 +335,33 @@ def _entry(record: Shown, scene: _Scene) -> Entry:
         if pointer is None or scene.frozen
         else Remark(person=pointer[0], field=pointer[1], source=formats.listed(list(sources), voice.language)),
     )
+
+
+def _file(document: Document, scene: _Scene) -> File:
+    """Named by what its source hands out: what the citizen called it is not known here."""
+    voice = scene.voice
+    whose = voice.say("review.whose.you" if document.person == voice.reader else "review.whose.partner")
+    kind = document.media_type.rpartition("/")[2].upper()
+    seal = voice.say(f"review.document.{document.seal}") if document.seal else ""
+    size = formats.size(document.size_bytes, voice.language)
+    facts = (whose if voice.together else "", f"{kind}, {size}", seal)
+    label, read = voice.label(document.source), _read_at(document, scene.content)
+    time = formats.moment(read, voice.now, voice.language) if read else ""
+    return File(
+        id=f"document-{document.number}",
+        title=voice.says_or(f"review.document.kind.{document.source}", voice.say("review.document.kind.other")),
+        facts=" · ".join(fact for fact in facts if fact),
+        source=voice.say("review.entry.from", source=label, time=time) if time else label,
+    )
+
+
+def _read_at(document: Document, content: Content) -> float | None:
+    """When it was handed over, as its records say; a document of which nothing could be read has none."""
+    home = content.household
+    records = (*home.persons, *home.relations, *home.addresses, *content.incomes, *content.pensions)
+    told = (origin for record in (*records, *content.possessions, *content.debts) for origin in record.sources)
+    moments = (origin.retrieved_at.timestamp() for origin in told if origin.document_digest == document.digest)
+    return next(moments, None)
 
 
 def _bonds(scene: _Scene) -> tuple[Relation, ...]:

@@ -38,7 +38,7 @@
   /** Room to touch: 24 px (WCAG 2.2, 2.5.8), 44 for buttons; a link in a sentence is as high as its line. */
   function targets() {
     return controls().flatMap((element) => {
-      const label = ["radio", "checkbox"].includes(element.type) ? element.labels[0] : null;
+      const label = ["radio", "checkbox", "file"].includes(element.type) ? element.labels[0] : null;
       const box = (label ?? element).getBoundingClientRect();
       const inSentence = element.localName === "a" && getComputedStyle(element).display === "inline";
       const least = element.localName === "button" && !isPlain(element) ? 44 : 24;
@@ -87,7 +87,7 @@
     return controls()
       .filter((element) => element.matches("button, .button, input, textarea, select") && !isPlain(element))
       .filter((element) => {
-        const { borderTopStyle, borderTopWidth } = getComputedStyle(element.closest("label.choice") ?? element);
+        const { borderTopStyle, borderTopWidth } = getComputedStyle(element.closest("label") ?? element);
         return !["radio", "checkbox"].includes(element.type)
           && (borderTopStyle === "none" || parseFloat(borderTopWidth) < 1);
       })

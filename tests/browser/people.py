@@ -11,7 +11,7 @@ import re
 from typing import Any, Literal
 
 import msgspec
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import FilePayload, Locator, Page, expect
 
 from broker.texts import Language
 from broker.web.render import text
@@ -211,7 +211,13 @@ class WithPhone(Person):
                 await self.log_in(user)
 
         ended = await self.scene.until_settled(person, source, answer_digid)
-        return await self.sees_source(person, source, ended)
+        return await self.sees_source(person, source, ended, *(["partial"] if ended == "collected" else []))
+
+    async def hand_over(self, person: Role, source: str, content: bytes) -> None:
+        """Choose a file that was downloaded before, under a name of its own."""
+        chosen: FilePayload = {"name": "Mijn download (1)", "mimeType": "", "buffer": content}
+        async with self.page.expect_response(re.compile(f"/persons/{person}/sources/{source}/upload$")):
+            await self.page.locator(f"#file-{person}-{source}").set_input_files(chosen)
 
     async def collect_all(self, person: Role, user: str, sources: tuple[str, ...] = SOURCES) -> None:
         """Every source in order."""

@@ -10,6 +10,7 @@ import asyncio
 import shutil
 import sys
 import tempfile
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Literal
 
@@ -18,8 +19,9 @@ from playwright.async_api import Browser, ViewportSize
 from broker.texts import Language
 from tests import stores
 from tests.browser.scene import DEVICES, Scene, Window, chromium
-from tests.browser.tour import TOURS
-from tests.house import standing
+from tests.browser.tour import ONE_FAILURE, TOURS, TOURS_WITH_FILES, Tour
+from tests.house import House, standing
+from tests.integration.journey.handing_over import open_house
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "build" / "screenshots"
@@ -46,13 +48,20 @@ class Album:
         await window.page.set_viewport_size(DEVICES[window.device]["viewport"])
 
 
+def house_of(tour: Tour, folder: Path, redis_url: str) -> AbstractAsyncContextManager[House]:
+    """The house that a tour needs."""
+    if tour in TOURS_WITH_FILES:
+        return open_house(folder, redis_url, settings=ONE_FAILURE)
+    return standing(folder, redis_url)
+
+
 async def pictures(browser: Browser, language: Language, scheme: Scheme) -> None:
     """Every page in one language and colour scheme. Raises AssertionError when anything went wrong on the way."""
     album = Album(PICTURES / language / scheme)
-    for tour in TOURS:
+    for tour in (*TOURS, *TOURS_WITH_FILES):
         with tempfile.TemporaryDirectory() as folder, stores.single(Path(folder)) as store:
             async with (
-                standing(Path(folder), store.url) as house,
+                house_of(tour, Path(folder), store.url) as house,
                 Scene(browser, house, color_scheme=scheme) as scene,
             ):
                 await tour(scene, language, album.take)

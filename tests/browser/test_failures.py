@@ -33,19 +33,6 @@ async def test_a_source_that_is_down_and_tried_again(scene: Scene) -> None:
     assert not [a for a in phone.window.watch.addresses[before:] if a.startswith(scene.house.world_url)]
 
 
-async def test_trouble_is_told_before_anybody_logs_in(scene: Scene) -> None:
-    """A source that just failed for others says so, with until when one may try; trying all the same is possible."""
-    _, first = await linked(scene)
-    await scene.house.fault("uwv", "down")
-    await first.collect_all("applicant", "single", ("mijnoverheid",))
-    assert await first.collect("applicant", "uwv", "single") == "failed"
-    _, second = await linked(scene)
-    await second.sees_source("applicant", "uwv", "down")
-    await second.collect_all("applicant", "single", ("mijnoverheid",))
-    await scene.house.fault("uwv", "none")
-    assert await second.collect("applicant", "uwv", "single") == "collected"
-
-
 async def test_a_login_given_up(scene: Scene) -> None:
     """*Annuleren* at DigiD comes back to the same place, says it kindly, and nothing is lost."""
     _, phone = await linked(scene)

@@ -12,9 +12,12 @@ from playwright.async_api import expect
 from broker.texts import Language
 from tests.browser.people import AtPc, WithPhone, linked
 from tests.browser.scene import Scene, Window
+from tests.integration.journey.handing_over import broken, file_of
 
 Seen = Callable[[Window, str], Awaitable[None]]
+Tour = Callable[[Scene, Language, Seen], Awaitable[None]]
 HOUR = 3600.0
+SINGLE = "single"
 APPLICANT, PARTNER = "married-couple", "married-couple-partner"
 
 
@@ -260,6 +263,45 @@ async def not_confirmed(scene: Scene, language: Language, seen: Seen) -> None:
     await seen(pc.window, "not-confirmed")
 
 
+async def files(scene: Scene, language: Language, seen: Seen) -> None:
+    """Files instead of a login: where they are to be had, one that is refused, one with a bad seal, and what goes."""
+    _, phone = await linked(scene, language, profile="werk")
+    await phone.page.locator("#where-applicant-uwv > summary").click()
+    await seen(phone.window, "file-where")
+    phone.window.watch.expect("^4[0-9]+ POST /phone/v1/persons/applicant/sources/uwv/upload$")
+    await phone.hand_over("applicant", "uwv", broken(SINGLE, "uwv", "other-version"))
+    await expect(phone.page.get_by_role("alert")).to_be_visible()
+    await seen(phone.window, "file-refused")
+    await phone.hand_over("applicant", "uwv", broken(SINGLE, "uwv", "changed"))
+    await phone.sees_source("applicant", "uwv", "doubted")
+    await seen(phone.window, "file-doubted")
+    await phone.page.locator("#take-back-applicant-uwv").click()
+    await phone.sees_source("applicant", "uwv", "todo")
+    await phone.hand_over("applicant", "uwv", file_of(SINGLE, "uwv"))
+    await phone.sees_source("applicant", "uwv", "collected")
+    await phone.go_to("bekijken")
+    await seen(phone.window, "review-files")
+
+
+async def troubles(scene: Scene, language: Language, seen: Seen) -> None:
+    """A source that is down before anybody logs in, one that answered in part, and sending what there is."""
+    _, first = await linked(scene, language, profile="wat-er-is")
+    await scene.house.fault("uwv", "down")
+    await scene.house.fault("brk", "down")
+    await first.collect("applicant", "mijnoverheid", SINGLE)
+    assert await first.collect("applicant", "uwv", SINGLE) == "failed"
+    await seen(first.window, "collected-in-part")
+    theirs = scene.session
+    _, second = await linked(scene, language, profile="werk")
+    await second.sees_source("applicant", "uwv", "down")
+    await seen(second.window, "source-down")
+    scene.session = theirs
+    await first.collect_all("applicant", SINGLE, ("belastingdienst", "mijnpensioenoverzicht"))
+    await seen(first.window, "collected-what-there-is")
+    await first.go_to("verzenden")
+    await seen(first.window, "send-what-there-is")
+
+
 TOURS = (
     information,
     preparing,
@@ -271,3 +313,6 @@ TOURS = (
     taken_over,
     not_confirmed,
 )
+# These need a house that takes files, and takes one person without an answer of UWV for an outage.
+TOURS_WITH_FILES = (files, troubles)
+ONE_FAILURE = {"OPHAALBRUG_HEALTH": '{"uwv":{"failures":1}}'}

@@ -58,8 +58,8 @@ export async function shell(language) {
 }
 
 /** Asks, and gives the answer's JSON (null without any). Raises Refusal. */
-export async function call(method, path, body) {
-  const text = await (await ask(method, path, { body })).text();
+export async function call(method, path, body, signal) {
+  const text = await (await ask(method, path, { body, signal })).text();
   return text ? JSON.parse(text) : null;
 }
 
@@ -87,9 +87,11 @@ async function sent(method, path, body, signal) {
   const url = location.origin + BASE + path;
   const headers = { Accept: "application/json, text/html", DPoP: await proof(method, url) };
   if (device.token) headers.Authorization = `DPoP ${device.token}`;
-  if (body) headers["Content-Type"] = "application/json";
+  const isFile = body instanceof ArrayBuffer;
+  if (body) headers["Content-Type"] = isFile ? "application/octet-stream" : "application/json";
   const patience = signal ?? AbortSignal.timeout(PATIENCE_MS);
-  const answer = await fetch(url, { method, headers, body: body && JSON.stringify(body), signal: patience });
+  const given = body && !isFile ? JSON.stringify(body) : body;
+  const answer = await fetch(url, { method, headers, body: given, signal: patience });
   heard(answer.headers.get("DPoP-Nonce"));
   return answer;
 }

@@ -21,7 +21,7 @@ function showReceipts(place, language) {
   for (const { receipt } of memory.receipts) {
     const shown = document.importNode(pattern, true);
     for (const cell of shown.querySelectorAll("[data-fact]")) {
-      cell.textContent = factOf(receipt, cell.dataset.fact, language);
+      if (receipt[cell.dataset.fact]) cell.textContent = factOf(receipt, cell.dataset.fact, language);
     }
     place.querySelector("#receipt-list").append(shown);
   }
@@ -55,7 +55,7 @@ export function remember(given) {
   if (!memory.receipts.some(isSame)) memory.receipts.push(given);
 }
 
-/** Saves the receipts as one file. @param {DOMStringMap} facts of the place where they are shown */
+/** Saves the receipts as one file. */
 export function download({ purge, filename }) {
   const proof = { consents: memory.receipts, ...(purge && { purgeReceipt: purge }) };
   const file = new Blob([JSON.stringify(proof, null, 2)], { type: "application/json" });

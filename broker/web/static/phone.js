@@ -14,6 +14,7 @@ const OUT = ["wrong-secret", "session-ended", "unknown-session", "unauthorized",
 const SLOW_MS = 1000;
 
 const running = new Set();
+const uploads = new Map(); // by the id of their field
 let device = null;
 let asked = 0;
 let wanted = "";
@@ -41,7 +42,7 @@ async function comeBack(told) {
   }
   const said = { state: told.get("state"), code: told.get("code"), error: told.get("error") };
   const given = Object.fromEntries(Object.entries(said).filter(([, value]) => value));
-  const problem = given.state ? await refusalOf(() => call("POST", "/logins/callback", given)) : null;
+  const problem = given.state || given.error ? await refusalOf(() => call("POST", "/logins/callback", given)) : null;
   await goOn("ophalen");
   if (problem) tell(problem);
 }
@@ -132,14 +133,15 @@ async function look() {
   if (known() && !isAsking()) await show(wanted, true);
 }
 
-/** A new view of the session came in; only its time being longer is no reason to show it again. */
-function changed({ attemptEndsAt, ...rest }) {
+/** Whether a view of the session is news; only its time being longer is none. */
+function isNews({ attemptEndsAt, ...rest }) {
   endsAt(attemptEndsAt);
-  const view = JSON.stringify(rest);
-  if (view === seen) return;
-  seen = view;
-  look();
+  const before = seen;
+  seen = JSON.stringify(rest);
+  return seen !== before;
 }
+
+const changed = (view) => isNews(view) && look();
 
 async function letGo() {
   unfollow();
@@ -177,6 +179,12 @@ const ACTIONS = {
   },
   skip: async (data, { reason }) => {
     await call("POST", `${part(data)}/skip`, { reason });
+    await look();
+  },
+  upload: (data, _, field) => upload(data, field),
+  halt: ({ file }) => uploads.get(file)?.abort(),
+  "take-back": async (data) => {
+    await call("DELETE", `${part(data)}/upload`);
     await look();
   },
   approve: async ({ pairing }, { code }) => {
@@ -232,6 +240,27 @@ const ACTIONS = {
   print: () => print(),
 };
 
+/** Hands a chosen file over; it may have gone from where it lay. */
+async function upload(data, field) {
+  const { id, files: [file] } = field;
+  const own = new AbortController();
+  uploads.set(id, own);
+  field.value = ""; // so that the same one can be chosen again
+  announce(data.busy);
+  try {
+    if (file.size > data.max) throw new Refusal(413, { code: "document-too-large" });
+    const content = await file.arrayBuffer().catch(() => { throw new Refusal(422, { code: "document-damaged" }); });
+    isNews(await call("POST", `${part(data)}/upload`, content, own.signal));
+    await show("ophalen");
+    announce(document.getElementById(id.replace("file", "says"))?.textContent.trim());
+  } catch (error) {
+    if (!own.signal.aborted) throw error;
+  } finally {
+    uploads.delete(id);
+    document.getElementById(id)?.focus();
+  }
+}
+
 function showOffline(is) {
   const notice = document.getElementById("offline");
   if (is && notice.hidden) announce(notice.textContent);
@@ -264,7 +293,7 @@ async function act(source, button, fields) {
 
 /** Gives a sign when work takes long. */
 async function patiently(work) {
-  const slow = setTimeout(() => { document.getElementById("waiting").hidden = false; }, SLOW_MS);
+  const slow = setTimeout(() => { document.getElementById("waiting").hidden = uploads.size > 0; }, SLOW_MS);
   try {
     await work;
   } finally {
@@ -275,12 +304,10 @@ async function patiently(work) {
 
 /** Buttons whose request runs cannot be used again, also where the screen was renewed meanwhile. */
 function showRunning(place) {
-  for (const button of place.querySelectorAll("button")) {
-    for (const name of ["aria-busy", "aria-disabled"]) {
-      if (running.has(button.id)) button.setAttribute(name, "true");
-      else button.removeAttribute(name);
-    }
+  for (const one of place.querySelectorAll("button, [type=file]")) {
+    one.ariaBusy = one.ariaDisabled = running.has(one.id) ? "true" : null;
   }
+  for (const line of place.querySelectorAll(".busy")) line.hidden = !running.has(line.id.replace("busy-", ""));
 }
 fillings.push(showMemory, showRunning);
 
@@ -288,7 +315,7 @@ fillings.push(showMemory, showRunning);
 async function unwell({ status, problem }, button) {
   tell(problem, button);
   if (problem.code === "review-changed") await show("bekijken");
-  else if ([401, 404, 409, 410].includes(status) && known()) await show(wanted);
+  else if (([401, 404, 409, 410].includes(status) || problem.code === "source-unavailable") && known()) await show(wanted);
   if (problem.code === "review-changed") tell(problem);
 }
 
@@ -297,6 +324,10 @@ async function unwell({ status, problem }, button) {
 addEventListener("click", (event) => {
   const button = event.target.closest("button[data-action]");
   if (button) act(button, button, {});
+  else if (running.has(event.target.id)) event.preventDefault(); // a file that is on its way goes first
+});
+addEventListener("change", ({ target }) => {
+  if (target.type === "file" && target.files.length) act(target, target, {});
 });
 addEventListener("submit", (event) => {
   const form = event.target.closest("form[data-action]");
@@ -315,6 +346,7 @@ addEventListener("hashchange", ({ newURL }) => {
 });
 addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
 addEventListener("online", look);
+addEventListener("renew", look);
 addEventListener("offline", () => showOffline(true));
 connection.addEventListener("lost", () => showOffline(true));
 connection.addEventListener("back", () => showOffline(false));

@@ -6,12 +6,12 @@ import { announce, swap } from "./swap.js";
 const FRAME = [".skip", ".sandbox", ".top", "#tabs", "#shell", ".bottom"];
 const WARN_MS = 10 * 60_000;
 
-/** Called with each new screen before it is seen. @type {((section: HTMLElement) => void)[]} */
+/** Called with each new screen before it is seen. */
 export const fillings = [];
 
 let told = null;
 
-/** The screen that is seen now. @returns {HTMLElement} */
+/** The screen that is seen now. */
 export function current() {
   return document.querySelector("main > .screen");
 }
@@ -93,7 +93,8 @@ export function tell(problem, button = "") {
   Object.assign(message, { id: "problem", className: "notice bad", textContent: words(problem) });
   message.setAttribute("role", "alert");
   const asked = document.getElementById(button)?.closest(".actions, form, .sources > li, .record");
-  if (asked?.closest("main")) asked.after(message);
+  if (asked?.matches("main li")) asked.append(message);
+  else if (asked?.closest("main")) asked.after(message);
   else document.querySelector("main h1").after(message);
 }
 
@@ -108,8 +109,13 @@ function words(problem) {
   return (document.documentElement.lang === "nl" ? problem.detailNl : problem.detail) ?? "";
 }
 
-/** Once a second: what counts down, and the warning that the time is almost over. */
+/** Once a second: what counts down, what is to be looked at again, and the warning that the time is almost over. */
 function tick() {
+  const { dataset } = current();
+  if (Date.parse(dataset.renewAt) <= now()) {
+    delete dataset.renewAt;
+    dispatchEvent(new Event("renew"));
+  }
   for (const element of document.querySelectorAll("[data-countdown]")) {
     const left = Math.ceil((Date.parse(element.dataset.countdown) - now()) / 1000);
     const time = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
@@ -123,7 +129,7 @@ function tick() {
 }
 setInterval(tick, 1000);
 
-/** The attempt ends at another moment than the screen said. @param {string} endsAt RFC 3339 */
+/** The attempt ends at another moment (RFC 3339) than the screen said. */
 export function endsAt(moment) {
   const warning = document.getElementById("time-warning");
   if (!warning || !moment) return;

@@ -15,11 +15,7 @@ for (const sign of ["pointerdown", "keydown"]) {
 
 let following = null;
 
-/**
- * Follows the events until `unfollow`.
- * @param {(view: object) => void} changed is told each new view of the session
- * @param {() => Promise<void>} look is called when something may have been missed
- */
+/** Follows the events until `unfollow`: `changed` is told each new view; `look` is for what may have been missed. */
 export async function follow(changed, look) {
   unfollow();
   const mine = new AbortController();

@@ -52,7 +52,7 @@ function around(page, part) {
 }
 
 function keep(main) {
-  const fields = main.querySelectorAll("input[id]:not([type=hidden]), textarea[id], select[id]");
+  const fields = main.querySelectorAll("input[id]:not([type=hidden], [type=file]), textarea[id], select[id]");
   return {
     focused: main.contains(document.activeElement) ? document.activeElement.id : null,
     typed: [...fields].map((field) => [field.id, field.checked ?? null, field.value]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,9 @@ import pytest
 from broker import dpop, providers
 from broker.http.html import CONTENT_SECURITY_POLICY
 from broker.texts import Language
+from broker.web import formats
 from broker.web.render import text
+from connectors.health import FAILURES
 from sandbox.browser import Browser
 from sandbox.citizen import collect
 from sandbox.phone import Phone, Role
@@ -166,19 +169,28 @@ async def test_a_login_that_ended_is_said_kindly(house: House) -> None:
 
 
 async def test_an_outage_is_said_before_the_next_login(house: House) -> None:
-    """A source that failed can be tried again; whoever is still to log in there is told first, and until when."""
+    """Nobody is sent to log in for nothing: who is still to do so is told until when, and so is who tried in vain."""
     _, _, phone = await house.linked(household="couple")
     await house.fault("brp", "down")
+    for _ in range(FAILURES - 1):
+        await tried((await house.linked())[2], "applicant", "mijnoverheid", "single")
     await tried(phone, "applicant", "mijnoverheid", "married-couple")
     failed = await seen(phone, "ophalen")
     assert failed.state("applicant", "mijnoverheid") == "failed"
-    assert "collect-applicant-mijnoverheid" in failed.actions()
     down = await seen(phone, "partner")
     assert down.state("partner", "mijnoverheid") == "down"
-    assert text("nl", "phone.act.anyway") in down.at("collect-partner-mijnoverheid").words()
+    over = datetime.fromisoformat(down.get("data-renew-at")).timestamp()
+    soonest = formats.by_then(over, house.now(), "nl")
+    until = formats.near(house.now() + 3600, house.now(), "nl")
+    told = text("nl", "phone.trouble.down", source="MijnOverheid", at=soonest, until=until)
+    assert told in failed.at("applicant-mijnoverheid").words()
+    assert told in down.at("partner-mijnoverheid").words()
+    assert not {"collect-applicant-mijnoverheid", "collect-partner-mijnoverheid"} & {*failed.actions(), *down.actions()}
     assert down.at("collect-partner-uwv").get("class") == "button"
-    await house.pass_time(121)
-    assert (await seen(phone, "partner")).state("partner", "mijnoverheid") == "todo"
+    await house.pass_time(over - house.now())
+    again = await seen(phone, "partner")
+    assert (again.state("partner", "mijnoverheid"), again.get("data-renew-at")) == ("todo", "")
+    assert "collect-applicant-mijnoverheid" in (await seen(phone, "ophalen")).actions()
 
 
 async def test_the_wrong_person_is_told_so(house: House) -> None:

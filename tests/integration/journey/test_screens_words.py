@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import get_args
+from typing import get_args, get_type_hints
 
 import pytest
 
@@ -11,10 +11,11 @@ from broker import screens
 from broker.texts import Language
 from broker.web.render import HERE, static_files, texts
 from connectors.contract import FailureKind
+from connectors.health import Condition
 from connectors.login import Reason
 from connectors.registry import default_registry
 from sandbox.stage import SOURCES
-from sessions.model import SourceStatus
+from sessions.model import Seal, SourceStatus
 
 LANGUAGES: tuple[Language, ...] = ("nl", "en")
 TEMPLATES = {path.stem: path.read_text("utf-8") for path in sorted((HERE / "templates" / "phone").glob("*.html"))}
@@ -71,13 +72,18 @@ def test_scripts_keep_nothing_but_the_key() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_state_has_its_words(language: Language) -> None:
     """Failures, logins that ended, parts of sources, reasons to skip and ends are each said in words of their own."""
-    assert said(language, "failure") == {*get_args(FailureKind), "other"}
+    assert said(language, "failure") == {*get_args(FailureKind), "wrong-answer", "other"}
     assert said(language, "login") <= {*get_args(Reason), "login-expired", "other"}
-    assert {"cancelled", "unreachable", "login-expired"} <= said(language, "login")
-    assert said(language, "brings") == {*SOURCES, "other"}
+    own_words = {"cancelled", "unreachable", "login-expired", "on-behalf", "level-too-low", "not-fresh", "no-bsn"}
+    assert own_words <= said(language, "login")
+    assert said(language, "vain") <= {*get_args(FailureKind), "wrong-answer", "other", "kept"}
+    assert {*get_args(Seal)} == said(language, "seal")
+    assert {*get_args(get_type_hints(Condition)["kind"])} <= said(language, "trouble")
+    for section in ("brings", "where", "which"):
+        assert said(language, section) == {*SOURCES, "other"}
     assert said(language, "end") - {"close", "return"} == {
         *("delivered", "undelivered", "expired"),
-        *("citizen", "provider", "declined", "withdrawn"),
+        *("citizen", "provider", "declined", "withdrawn", "withdrawn-maybe"),
     }
     own = {status.value for status in SourceStatus} - {"todo", "failed", "skipped"}
     assert own <= said(language, "source")
@@ -95,3 +101,13 @@ def test_every_part_of_a_source_has_its_words(language: Language) -> None:
             )
     assert parts <= said(language, "part")
     assert parts
+
+
+def test_every_gap_has_its_words() -> None:
+    """What the guide of the sources tells of codes of missing parts is said on the screen."""
+    guide = (HERE.parent.parent / "docs" / "guides" / "sources.md").read_text("utf-8")
+    told = guide.partition("## What is said when part of it is missing")[2]
+    codes = {*re.findall(r"`([a-z-]+-(?:unavailable|incomplete|not-answer))`", told)}
+    codes |= {*re.findall(r"^\| `([a-z-]+)` \| `incomplete`", told, flags=re.MULTILINE)}
+    assert len(codes) > 8
+    assert codes <= said("nl", "gap")

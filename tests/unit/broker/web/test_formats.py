@@ -161,3 +161,18 @@ def test_account_numbers() -> None:
     """An IBAN is written in groups of four; what is no IBAN stays as it is."""
     assert formats.account("NL69ZAND5800471574") == "NL69 ZAND 5800 4715 74"
     assert formats.account("ZBC") == "ZBC"
+
+
+def test_when_something_is_over_is_never_told_too_early() -> None:
+    """In whole minutes, up; with the day where that is not today."""
+    now = datetime(2026, 4, 3, 12, 0, tzinfo=UTC).timestamp()
+    assert formats.by_then(now + 1, now, "nl") == "14:01"
+    assert formats.by_then(now + 60, now, "nl") == "14:01"
+    assert formats.by_then(now + 16 * 3600, now, "nl") == "morgen 06:00"
+    assert formats.near(now + 119, now, "en") == "14:01"
+
+
+def test_sizes_of_files() -> None:
+    """Kilobytes, and megabytes with one decimal; a small file is not nothing."""
+    assert [formats.size(octets, "nl") for octets in (12, 85_300, 1_234_567)] == ["1\xa0kB", "85\xa0kB", "1,2\xa0MB"]
+    assert formats.size(1_234_567, "en") == "1.2\xa0MB"

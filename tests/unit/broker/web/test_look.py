@@ -140,7 +140,9 @@ def test_a_field_is_tied_to_its_label_hint_and_error() -> None:
     assert not {"required", "aria-invalid", "aria-describedby"} & set(plain.attrib)
 
 
-@pytest.mark.parametrize("state", ["todo", "login", "fetching", "collected", "absent", "skipped", "failed", "down"])
+@pytest.mark.parametrize(
+    "state", ["todo", "login", "fetching", "collected", "absent", "skipped", "failed", "down", "partial", "doubted"]
+)
 def test_every_state_has_a_sign_and_a_word(state: str) -> None:
     """A source's state is never said by colour alone: a sign for the eye, a word for everyone."""
     made = piece('{{ parts.sign("%s", 2) }} {{ parts.state_word("%s") }}' % (state, state))  # noqa: UP031
