@@ -8,23 +8,24 @@ the partner.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
+import math
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import get_args
 
 import msgspec
 
 from broker.caller import Caller
 from broker.clock import utc
+from broker.contents import birth_mark
+from broker.errors import Problem
 from broker.parts import Parts
 from broker.telemetry import collections_total, log, session_ref, where
-from connectors.contract import Absent, Connector, Context, Failed, Found, Outcome, Skipped, SourceError, Subject
-from connectors.login import Identity, LoginRefused
+from connectors.contract import Absent, Connector, Context, Failed, Found, Outcome, Skipped, Subject, outcome_of
+from connectors.login import Identity, LoginRefused, Reason
 from connectors.login import refused as login_refused
-from connectors.outbound import OutboundError
 from schemas.base import Provenance
-from schemas.records import SourceRecords, stamped
+from schemas.records import SourceRecords, gaps, stamped
 from sessions import collecting
 from sessions.change import Change
 from sessions.errors import Refused
@@ -32,11 +33,11 @@ from sessions.model import Login, Phone, Role, Session, SourceStatus
 from sessions.secrets import random_text
 from sessions.store.scripts import StoreUnavailable
 from sessions.store.sessions import Decide, Opened
-from sessions.vault import VaultKey, decrypt, encrypt
+from sessions.vault import VaultKey, decrypt, encrypt, mark
 
 LOGIN_EXCHANGE_SECONDS = 45.0  # discovery, keys, code and userinfo together; the lease allows for it
 PROGRESS_AFTER_SECONDS = 1.0
-TROUBLED_SECONDS = 120.0  # so long after its last outage people are warned before they log in
+_LOGIN_REASONS = frozenset(get_args(Reason))  # other details are for operators
 
 
 class Job(msgspec.Struct, kw_only=True):
@@ -58,23 +59,29 @@ class Collection:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._tasks: set[asyncio.Task[None]] = set()
-        self._troubled: dict[str, float] = {}
-
-    def troubled(self, source: str, now: float) -> bool:
-        """Whether this source failed lately, for anybody in this process: who is still to log in can be told."""
-        return now - self._troubled.get(source, -TROUBLED_SECONDS) < TROUBLED_SECONDS
 
     async def begin(self, caller: Caller, role: Role, source: str) -> str | None:
         """Where to log in for this source; None when a fresh identity makes that needless and collecting has begun.
 
-        Raises Refused, LoginRefused.
+        Raises Refused, LoginRefused, and Problem(source-unavailable) while it is known that it cannot be asked.
         """
         collecting.may_act(caller.session, caller.linked(), role)
         state = collecting.source_state(caller.session, role, source)
-        if state.status is SourceStatus.FAILED and collecting.identity_is_fresh(state, caller.now):
+        self._admit(caller, role, source)
+        tried = state.status in (SourceStatus.FAILED, SourceStatus.COLLECTED)
+        if tried and collecting.identity_is_fresh(state, caller.now):
             await self._fetch(caller, role, source)
             return None
         return await self._login(caller, role, source)
+
+    def _admit(self, caller: Caller, role: Role, source: str) -> None:
+        """Refuse early what would fail: nobody is to log in at DigiD for nothing."""
+        health, now = self._parts.health, caller.now
+        if health.admits(source, now, _person(caller.session, role)):
+            return
+        condition = health.condition(source, now)
+        seconds = condition.until - now if condition and condition.until else 0.0
+        raise Problem("source-unavailable", headers={"Retry-After": str(max(1, math.ceil(seconds)))})
 
     async def _login(self, caller: Caller, role: Role, source: str) -> str:
         digid, parts, phone = self._parts.digid, self._parts, caller.linked()
@@ -82,7 +89,13 @@ class Collection:
             raise LoginRefused("unreachable")
         fresh = _must_be_fresh(caller.session, phone, role)
         asked = self._connector(source).manifest.login
-        started = await digid.begin(minimum_level=asked.minimum_level, fresh=fresh, now=utc(caller.now), sms=asked.sms)
+        started = await digid.begin(
+            minimum_level=asked.minimum_level,
+            fresh=fresh,
+            now=utc(caller.now),
+            sms=asked.sms,
+            hint=_hint(caller.session, role),
+        )
         login = Login(
             state=parts.keys.ring.digest("login", started.state),
             nonce=started.nonce,
@@ -94,17 +107,18 @@ class Collection:
         await self._moved(caller, lambda session, _: collecting.begin_login(session, phone, role, source, login))
         return started.url
 
-    async def returned(self, caller: Caller, state: str, code: str | None, error: str) -> None:
+    async def returned(self, caller: Caller, state: str | None, code: str | None, error: str) -> None:
         """A login came back: with a code collecting begins in the background, without one `error` says why it ended.
 
-        Raises Refused(login-unknown).
+        `state` may only lack beside an error. Raises Refused(login-unknown).
         """
-        digest = self._parts.keys.ring.digest("login", state)
+        digest = None if state is None else self._parts.keys.ring.digest("login", state)
         role, source, login = collecting.find_login(caller.session, caller.linked(), digest, caller.now)
         if code is not None:
             await self._fetch(caller, role, source, login, code)
             return
         reason = login_refused(error).reason
+        self._parts.health.note(source, Failed(kind="login"), caller.now, _person(caller.session, role))
         await self._moved(caller, lambda session, _: collecting.login_ended(session, role, source, login, reason))
 
     async def _fetch(
@@ -155,16 +169,7 @@ class Collection:
             if refused.code != "wrong-person":
                 raise
             return Failed(kind="wrong-person")
-        connector = self._connector(job.source)
-        try:
-            async with asyncio.timeout(connector.manifest.timeout_seconds):
-                return await connector.collect(self._context(job, subject))
-        except TimeoutError:
-            return Failed(kind="timeout")
-        except SourceError as error:
-            return error.failed
-        except OutboundError as error:
-            return Failed(kind="timeout" if error.kind == "timeout" else "unavailable", detail=error.kind)
+        return await outcome_of(self._connector(job.source), self._context(job, subject))
 
     def _context(self, job: Job, subject: Subject) -> Context:
         return Context(
@@ -197,13 +202,13 @@ class Collection:
         identity = await self._identity(job, job.login, job.code)
         subject = Subject(bsn=identity.bsn, level=identity.level)
         name, at = collecting.identity_name(job.role, job.source), identity.authenticated_at.timestamp()
-        mark = hmac.new(job.key, b"ophaalbrug/identity|" + identity.bsn.encode(), hashlib.sha256).hexdigest()
+        identity_mark = mark(job.key, "identity", identity.bsn.encode())
 
         def decide(session: Session, _: float) -> Change:
             version = collecting.next_version(session)
             sealed = encrypt(job.key, session.id, name, version, msgspec.json.encode(subject))
             return collecting.identified(
-                session, job.phone, job.role, job.source, job.lease, mark, sealed, at, identity.level
+                session, job.phone, job.role, job.source, job.lease, identity_mark, sealed, at, identity.level
             )
 
         await self._move(job, decide)
@@ -237,7 +242,7 @@ class Collection:
         """Store the outcome; dropped when the session moved on without us (restarted, stopped, lease lost)."""
         collections_total.labels(job.source, type(outcome).__name__.lower()).inc()
         facts = {"reason": outcome.kind} if isinstance(outcome, Failed) else {}
-        self._note(job.source, outcome)
+        self._parts.health.note(job.source, outcome, self._parts.clock(), _person(job.opened.session, job.role))
         log.info(
             "collection.answered",
             connector=job.source,
@@ -253,12 +258,6 @@ class Collection:
         except StoreUnavailable:  # the lease will end, as an interruption
             log.warning("collection.dropped", connector=job.source, reason="store-unavailable")
 
-    def _note(self, source: str, outcome: Outcome) -> None:
-        if isinstance(outcome, Failed) and outcome.kind in ("unavailable", "timeout"):
-            self._troubled[source] = self._parts.clock()
-        elif isinstance(outcome, Found | Absent):
-            self._troubled.pop(source, None)
-
     def _kept(self, session: Session, job: Job, outcome: Outcome, now: float) -> Change:
         match outcome:
             case Found(records=records):
@@ -266,13 +265,19 @@ class Collection:
                 plain = _encoded(records, job.source, now)
                 version = collecting.next_version(session)
                 sealed = encrypt(job.key, session.id, name, version, plain)
-                return collecting.collected(session, job.role, job.source, job.lease, sealed, at=now)
+                born, missing = birth_mark(records, job.key), gaps(records)
+                return collecting.collected(
+                    session, job.role, job.source, job.lease, sealed, at=now, gaps=missing, born=born
+                )
             case Absent():
                 return collecting.absent(session, job.role, job.source, job.lease, at=now)
             case Skipped(reason=reason):
                 return collecting.left_out(session, job.role, job.source, job.lease, reason)
-            case Failed(kind=kind, retryable=retryable):
-                return collecting.failed(session, job.role, job.source, job.lease, kind, retryable=retryable)
+            case Failed(kind=kind, retryable=retryable, detail=detail):
+                reason = detail if kind == "login" and detail in _LOGIN_REASONS else None
+                return collecting.failed(
+                    session, job.role, job.source, job.lease, kind, retryable=retryable, reason=reason
+                )
 
     async def _move(self, job: Job, decide: Decide) -> None:
         """A move of this job; it knows the session from its last one, which saves reading it again."""
@@ -285,6 +290,16 @@ class Collection:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _person(session: Session, role: Role) -> str:
+    """One person of one session, for who must tell people apart and need not know them."""
+    return f"{session_ref(session.id)}:{role}"
+
+
+def _hint(session: Session, role: Role) -> str | None:
+    """What the pretend world is to play, and for whom; only a broker in sandbox mode makes such sessions."""
+    return session.test_case and f"test-case:{session.test_case}:{role}"
 
 
 def _must_be_fresh(session: Session, phone: Phone, role: Role) -> bool:

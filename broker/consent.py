@@ -6,47 +6,48 @@ moved since. The first consent freezes the content; the last one seals it in the
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from typing import Any
 
 import msgspec
 
+from broker import contents, receipts
 from broker import review as views
 from broker.caller import Caller
 from broker.clock import utc
-from broker.household import merge
+from broker.contents import Inside
 from broker.parts import Parts
 from broker.purge import new_event_id
-from broker.sealing import seal
+from broker.sealing import seal, seal_document
 from broker.telemetry import log, session_ref, sessions_total
 from broker.texts import consent, text_digest
 from broker.views import in_language
-from connectors.contract import Subject
 from schemas.base import View
-from schemas.consent import ConsentReceipt, ConsentRecipient, SignedConsent
-from schemas.payload import Content, Payload
-from schemas.records import Finding, SourceRecords
+from schemas.consent import SignedConsent
+from schemas.payload import Content, Document, Payload
+from schemas.records import Finding
 from sessions import collecting, consenting
 from sessions.change import Change
 from sessions.ending import end
 from sessions.errors import Refused
 from sessions.lifecycle import Event, require
-from sessions.model import Consent, Phone, Role, Session, SourceStatus, State
-from sessions.secrets import random_text, same
+from sessions.model import Consent, Phone, Role, Session, State
+from sessions.secrets import same
 from sessions.store.sessions import Opened
-from sessions.vault import VaultError, VaultKey, decrypt, encrypt
+from sessions.vault import VaultError, VaultKey, encrypt
 
-RECEIPT_TYPE = "ophaalbrug-consent-receipt+jws"
 MAX_REMARKS = 50
 
 
 class ConsentText(View, frozen=True, kw_only=True):
-    """What one adult is asked to agree to, word for word, and its digest."""
+    """What one adult is asked to agree to, word for word, what is told beside it, and the digest of both."""
 
     person: Role
     text: str
     text_digest: str
+    notice: tuple[str, ...] = ()
     given: bool = False
 
 
@@ -61,14 +62,6 @@ class Review(View, frozen=True, kw_only=True):
     frozen: bool
 
 
-class _Open(msgspec.Struct, frozen=True):
-    """The vault's content, decrypted and merged: in memory only, while a request runs."""
-
-    content: Content
-    digest: str
-    receipts: dict[str, SignedConsent]
-
-
 class Consents:
     """Review and consent of every session."""
 
@@ -77,13 +70,13 @@ class Consents:
 
     async def review(self, caller: Caller) -> Review:
         """What this phone may see. Raises Refused(wrong-state)."""
-        phone = caller.linked()
-        opened, inside = await self._open(caller.opened, caller.vault_key())
+        phone, key = caller.linked(), caller.vault_key()
+        opened, inside = await self._open(caller.opened, key)
         session = opened.session
         shown = frozenset(r for r, p in session.people.items() if phone.id in p.phones)
         hidden = frozenset(session.people) - shown
         return Review(
-            digest=inside.digest,
+            digest=views.digest(inside.content, _review_key(key)),
             content=views.visible(inside.content, shown),
             counts={role: views.counts(inside.content, role) for role in sorted(hidden)},
             consents=tuple(self._asked(session, inside.content, role) for role in sorted(shown)),
@@ -92,21 +85,23 @@ class Consents:
         )
 
     def _asked(self, session: Session, content: Content, role: str) -> ConsentText:
-        text = self._text(session, content, role)
+        text, told = self._text(session, content, role), receipts.notice(session).sentences
         person: Role = "partner" if role == "partner" else "applicant"
-        return ConsentText(person=person, text=text, text_digest=text_digest(text), given=person in session.consents)
+        return ConsentText(
+            person=person,
+            text=text,
+            text_digest=text_digest(text, *told),
+            notice=told,
+            given=person in session.consents,
+        )
 
     def _text(self, session: Session, content: Content, role: str) -> str:
         labels = self._parts.labels(session.language)
-        answered = [
-            labels.get(source, source)
-            for source, state in session.people[role].sources.items()
-            if state.status in (SourceStatus.COLLECTED, SourceStatus.ABSENT)
-        ]
+        answered = [labels.get(source, source) for source in receipts.answered(session, role)]
         name = next((p.name for p in content.household.persons if p.id == role), None)
         return consent(session.language, name, in_language(session.language, session.recipient.name), answered)
 
-    async def _open(self, opened: Opened, key: VaultKey) -> tuple[Opened, _Open]:
+    async def _open(self, opened: Opened, key: VaultKey) -> tuple[Opened, Inside]:
         """Decrypt the vault, merge the household, keep what the profile permits; with the session that it belongs to.
 
         Raises Refused(wrong-state).
@@ -114,105 +109,125 @@ class Consents:
         while True:
             session = opened.session
             require(session, State.COLLECTING)
-            plain = await self._plain(session, key, list(session.records))
-            if plain is not None:
-                content = _merged(session, plain)
-                receipts = {n.split("/")[1]: _signed.decode(p) for n, p in plain.items() if n.startswith("receipt/")}
-                return opened, _Open(content, views.digest(content, _review_key(key)), receipts)
+            found = await contents.opened(self._parts.sessions, session, key)
+            if found is not None:
+                return opened, found
             opened = await self._parts.sessions.read(session.id)
-
-    async def _plain(self, session: Session, key: VaultKey, names: list[str]) -> dict[str, bytes] | None:
-        """These records, decrypted; None when the session has moved on since it was read, and the vault with it.
-
-        Raises VaultError when it has not: then the key is another one.
-        """
-        sealed = await self._parts.sessions.vault(session.id, names)
-        try:
-            return {n: decrypt(key, session.id, n, session.records[n], sealed.get(n, b"")) for n in names}
-        except VaultError:
-            newest = await self._parts.sessions.read(session.id)
-            if newest.session.records == session.records:
-                raise
-            return None
 
     async def give(
         self, caller: Caller, role: Role, review_digest: str, text_hash: str
     ) -> tuple[Opened, SignedConsent]:
         """One adult consents to what was shown. The last consent seals the payload and queues it.
 
-        Answers the session and the signed receipt, which is not kept here. Raises Refused: review-changed, not-ready,
-        consent-needs-login, not-your-part, wrong-state.
+        Answers the session and the signed receipt, which is not kept here. The same again answers the same receipt,
+        until the end: an answer may be lost. Raises Refused: review-changed, not-ready, consent-needs-login,
+        not-your-part, wrong-state.
         """
-        opened, phone, key, now = caller.opened, caller.linked(), caller.vault_key(), caller.now
-        while True:
-            opened, inside = await self._open(opened, key)
-            session = opened.session
-            moment = consenting.check(session, phone, role)
-            text = self._text(session, inside.content, role)
-            if not same(inside.digest, review_digest) or not same(text_digest(text), text_hash):
-                raise Refused("review-changed")
-            if role in session.consents:
-                return opened, inside.receipts[role]
-            given = Consent(
-                at=now,
-                review_digest=review_digest,
-                phone=phone.id,
-                shared_phone=_is_shared(session, phone),
-                language=session.language,
-                authenticated_at=moment,
-            )
-            receipt = self._receipt(session, role, given, text)
-            given = msgspec.structs.replace(given, receipt_digest=text_digest(receipt.signature))
-            change = self._change(session, key, role, given, receipt, inside, now)
-            after = await self._parts.sessions.apply(change, opened, now)
-            if after is not None:
-                self._tell(after.session)
-                return after, receipt
-            opened = await self._parts.sessions.read(session.id)
+        opened, shown = caller.opened, (review_digest, text_hash)
+        while opened.session.state is not State.CONSENTED:
+            done = await self._given(caller, opened, role, shown)
+            if done is not None:
+                return done
+            opened = await self._parts.sessions.read(caller.session.id)
+        return opened, await self._given_before(caller, opened.session, role, shown)
 
-    def _change(
+    async def _given(
+        self, caller: Caller, opened: Opened, role: Role, shown: tuple[str, str]
+    ) -> tuple[Opened, SignedConsent] | None:
+        """Try it on the session as read; None when that has moved on. `shown`: digests of the review and the text."""
+        phone, key, now = caller.linked(), caller.vault_key(), caller.now
+        opened, inside = await self._open(opened, key)
+        session = opened.session
+        moment = consenting.check(session, phone, role)
+        text, digest = self._text(session, inside.content, role), views.digest(inside.content, _review_key(key))
+        if not _is_shown((digest, text_digest(text, *receipts.notice(session).sentences)), shown):
+            raise Refused("review-changed")
+        if role in session.consents:
+            return opened, inside.receipts[role]
+        given = Consent(
+            at=now,
+            review_digest=digest,
+            phone=phone.id,
+            shared_phone=_is_shared(session, phone),
+            language=session.language,
+            authenticated_at=moment,
+        )
+        receipt, given = receipts.made(self._parts, session, role, given, text, inside.content)
+        change = await self._change(session, key, role, given, receipt, inside, now)
+        after = await self._parts.sessions.apply(change, opened, now) if change else None
+        if after is None:
+            return None
+        self._tell(after.session)
+        return after, receipt
+
+    async def _given_before(
+        self, caller: Caller, session: Session, role: Role, shown: tuple[str, str]
+    ) -> SignedConsent:
+        """The receipt of a consent that was given on this phone, asked for by giving it once more."""
+        given = session.consents.get(role)
+        if given is None or given.phone != caller.linked().id:
+            raise Refused("wrong-state")
+        receipt = (await receipts.again(self._parts, caller)).get(role)
+        if receipt is None or not _is_shown((given.review_digest, receipt.receipt.text_digest), shown):
+            raise Refused("wrong-state")
+        return receipt
+
+    async def receipts(self, caller: Caller) -> tuple[SignedConsent, ...]:
+        """The receipts of who consented on this phone, until the end; none for a phone that is not linked."""
+        session, phone = caller.session, caller.phone
+        mine = [role for role, given in sorted(session.consents.items()) if phone and given.phone == phone.id]
+        if not mine:
+            return ()
+        if session.state is State.CONSENTED:
+            found = await receipts.again(self._parts, caller)
+        else:
+            found = (await self._open(caller.opened, caller.vault_key()))[1].receipts
+        return tuple(found[role] for role in mine if role in found)
+
+    async def _change(
         self,
         session: Session,
         key: VaultKey,
         role: Role,
         given: Consent,
         receipt: SignedConsent,
-        inside: _Open,
+        inside: Inside,
         now: float,
-    ) -> Change:
+    ) -> Change | None:
+        """The step of this consent; None when the session has moved on while the documents were read."""
         after = consenting.given(session, role, given)
         if not consenting.is_last(session, role):
-            name = f"receipt/{role}"
-            version = collecting.next_version(session)
-            return consenting.keep(after, encrypt(key, session.id, name, version, msgspec.json.encode(receipt)), name)
-        receipts = {**inside.receipts, role: receipt}
-        if any(not same(text_digest(r.signature), after.consents[who].receipt_digest) for who, r in receipts.items()):
-            raise VaultError("a consent receipt is not the one that was given")
-        payload = _payload(session, inside.content, tuple(receipts[r] for r in sorted(receipts)), now)
+            name, version = consenting.receipt_name(role), collecting.next_version(session)
+            sealed = encrypt(key, session.id, name, version, msgspec.json.encode(receipt))
+            return consenting.keep(after, role, sealed)
+        documents = await self._documents(session, key, inside)
+        if documents is None:
+            return None
+        every = receipts.genuine(after, {**inside.receipts, role: receipt})
+        payload = _payload(session, inside.content, tuple(every[r] for r in sorted(every)), now)
         ids = (new_event_id(), new_event_id())
         recipient: dict[str, Any] = msgspec.json.decode(session.recipient.key)
-        sealed = seal(msgspec.json.encode(payload), recipient, session.profile.sealing, self._parts.keys, ids[0])
-        return consenting.send(after, sealed.jwe.encode(), sealed.digest, ids, now)
+        sealed = seal(msgspec.json.encode(payload), recipient, session.profile.sealing, self._parts.keys)
+        jwe, kept = sealed.jwe.encode(), receipts.sealed(after, every)
+        return consenting.send(after, role, jwe, sealed.digest, ids, now, documents, kept)
 
-    def _receipt(self, session: Session, role: Role, given: Consent, text: str) -> SignedConsent:
-        receipt = ConsentReceipt(
-            receipt_id=random_text(16),
-            session_id=session.id,
-            person=role,
-            recipient=ConsentRecipient(id=session.provider, name=in_language(session.language, session.recipient.name)),
-            purpose=in_language(session.language, session.profile.purpose),
-            sources=tuple(session.people[role].sources),
-            fields=session.profile.fields,
-            language=session.language,
-            text=text,
-            text_digest=text_digest(text),
-            review_digest=given.review_digest,
-            given_at=utc(given.at),
-            authenticated_at=utc(given.authenticated_at),
-            shared_phone=given.shared_phone,
-        )
-        signature = self._parts.keys.sign(msgspec.json.encode(receipt), RECEIPT_TYPE)
-        return SignedConsent(receipt=receipt, signature=signature)
+    async def _documents(self, session: Session, key: VaultKey, inside: Inside) -> tuple[bytes, ...] | None:
+        """The originals, sealed to the provider each on its own; None as in `contents.decrypted`.
+
+        They are large: the work is done beside the event loop. Raises VaultError for one that is not what it was.
+        """
+        plain = await contents.decrypted(self._parts.sessions, session, key, [*inside.originals])
+        if plain is None:
+            return None
+        recipient: dict[str, Any] = msgspec.json.decode(session.recipient.key)
+
+        def sealed(document: Document, name: str) -> bytes:
+            if hashlib.sha256(plain[name]).hexdigest() != document.digest:
+                raise VaultError("an original is not the one that was handed over")
+            return seal_document(plain[name], document.media_type, recipient, session.profile.sealing)
+
+        pairs = zip(inside.content.documents, inside.originals, strict=True)
+        return tuple([await asyncio.to_thread(sealed, document, name) for document, name in pairs])
 
     def _tell(self, session: Session) -> None:
         log.info("consent.given", session_ref=session_ref(session.id), state=session.state)
@@ -228,9 +243,10 @@ class Consents:
             collecting.may_act(session, phone, role)
             if session.frozen:
                 raise Refused("frozen")
-            plain = await self._plain(session, key, [name] if name in session.records else [])
+            names = [name] if name in session.records else []
+            plain = await contents.decrypted(self._parts.sessions, session, key, names)
             if plain is not None:
-                before = _findings.decode(plain.get(name, b"[]"))
+                before = contents.findings.decode(plain.get(name, b"[]"))
                 remark = Finding(kind="remark", code="remark", person=role, field=field, text=text)
                 after = msgspec.json.encode((*before, remark)[-MAX_REMARKS:])
                 version = collecting.next_version(session)
@@ -267,39 +283,12 @@ class Consents:
         return after
 
 
-_records = msgspec.json.Decoder(SourceRecords)
-_findings = msgspec.json.Decoder(tuple[Finding, ...])
-_signed = msgspec.json.Decoder(SignedConsent)
-_subject = msgspec.json.Decoder(Subject)
-
-
-def _merged(session: Session, plain: dict[str, bytes]) -> Content:
-    found: dict[Role, dict[str, SourceRecords]] = {}
-    bsns: dict[Role, str] = {}
-    remarks: list[Finding] = []
-    for name, value in plain.items():
-        kind, *rest = name.split("/")
-        if kind == "remark":
-            remarks += _findings.decode(value)
-        elif kind in ("applicant", "partner") and rest[-1] == "identity":
-            bsns[_role(kind)] = _subject.decode(value).bsn
-        elif kind in ("applicant", "partner"):
-            found.setdefault(_role(kind), {})[rest[0]] = _records.decode(value)
-    statuses: dict[Role, dict[str, str]] = {
-        _role(role): {source: state.status.value for source, state in person.sources.items()}
-        for role, person in session.people.items()
-    }
-    content = views.with_remarks(merge(found, statuses=statuses, bsns=bsns), tuple(remarks))
-    fields = frozenset(session.profile.fields)
-    return views.permitted(content, fields, bsn_allowed=session.profile.bsn_basis is not None)
-
-
-def _role(name: str) -> Role:
-    return "partner" if name == "partner" else "applicant"
-
-
 def _review_key(key: VaultKey) -> bytes:
     return hmac.new(key, b"ophaalbrug/review", hashlib.sha256).digest()
+
+
+def _is_shown(true: tuple[str, str], shown: tuple[str, str]) -> bool:
+    return same(true[0], shown[0]) and same(true[1], shown[1])
 
 
 def _is_shared(session: Session, phone: Phone) -> bool:
@@ -318,5 +307,6 @@ def _payload(session: Session, content: Content, consents: tuple[SignedConsent, 
         possessions=content.possessions,
         debts=content.debts,
         findings=content.findings,
+        documents=content.documents,
         consents=consents,
     )

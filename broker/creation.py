@@ -18,6 +18,7 @@ from broker.errors import Problem
 from broker.jwks import provider_keys
 from broker.parts import Parts
 from broker.providers import Provider, can_seal, import_key, sealing_jwk
+from broker.settings import Settings
 from broker.telemetry import log, session_ref, sessions_total
 from schemas.base import Inbound, is_bsn
 from sessions import inviting
@@ -46,6 +47,23 @@ class Invitation(Inbound, frozen=True, kw_only=True):
     name: Annotated[str, Meta(max_length=100, description="how the mail greets them: Dear …")] | None = None
 
 
+TestCase = Literal[
+    "absent",
+    "digid-down",
+    "half-data",
+    "level-too-low",
+    "login-cancelled",
+    "partner-mismatch",
+    "same-person",
+    "schema-drift",
+    "someone-elses-record",
+    "source-down",
+    "source-timeout",
+    "unregistered-cohabitation",
+    "wrong-person",
+]
+
+
 class SessionRequest(Inbound, frozen=True, kw_only=True):
     """What a provider sends to open a session."""
 
@@ -66,6 +84,19 @@ class SessionRequest(Inbound, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=HOUR, le=12 * 7 * 24 * HOUR, description="seconds until someone must have started")]
         | None
     ) = None
+
+
+class SandboxRequest(SessionRequest, frozen=True, kw_only=True):
+    """What a provider sends to open a session at a broker in sandbox mode."""
+
+    test_case: Annotated[
+        TestCase | None, Meta(description="what is to go wrong in this session: the pretend world plays it")
+    ] = None
+
+
+def request_kind(settings: Settings) -> type[SessionRequest]:
+    """What this broker takes: outside sandbox mode a test case is an unknown field like any other."""
+    return SandboxRequest if settings.sandbox else SessionRequest
 
 
 class _Mark(msgspec.Struct, frozen=True):
@@ -97,6 +128,7 @@ async def create(parts: Parts, provider: Provider, request: SessionRequest, idem
         expires_at=now + (request.expires_in or parts.settings.session_hours * HOUR),
         reference=request.reference,
         return_url=request.return_url or provider.return_url,
+        test_case=request.test_case if isinstance(request, SandboxRequest) else None,
     )
     change = _invited(parts, session, request.invitation) if request.invitation else Change(session=session)
     mark = _Mark(session.id, parts.keys.ring.digest("request", msgspec.json.encode(request).decode()))
@@ -129,11 +161,11 @@ def _check(parts: Parts, profile: Profile, request: SessionRequest) -> None:
             f"household: this profile is fixed to {profile.household}",
         ),
         (
-            any(source not in parts.connectors for source in profile.required),
+            any(source not in parts.manifests for source in profile.required),
             "profile: a required source is not switched on here",
         ),
         (
-            any(not _asks(parts, source, profile) for source in profile.required if source in parts.connectors),
+            any(not _asks(parts, source, profile) for source in profile.required if source in parts.manifests),
             "profile: a required source is asked none of its fields",
         ),
     ]
@@ -164,7 +196,7 @@ def _holds_bsn(reference: str) -> bool:
 
 
 def _asks(parts: Parts, source: str, profile: Profile) -> bool:
-    return bool(set(parts.connectors[source].manifest.fields) & set(profile.fields))
+    return bool(set(parts.manifests[source].fields) & set(profile.fields))
 
 
 def _place(parts: Parts, provider: Provider, idempotency_key: str | None) -> tuple[int, str | None]:
@@ -187,6 +219,7 @@ async def _recipient(parts: Parts, provider: Provider, profile: Profile) -> Reci
         name=provider.name,
         key=msgspec.json.encode(public).decode(),
         webhook=provider.webhook is not None,
+        contact=provider.contact,
     )
 
 

@@ -1,7 +1,8 @@
 """Delivering events to a provider's webhook: what is sent, how it is signed, and what each answer means.
 
 CloudEvents 1.0 as JSON, signed per Standard Webhooks 1.0.0 (HMAC `v1` and Ed25519 `v1a` together). A body is built from
-stored facts only, so every attempt of one event sends the same bytes under the same id.
+stored facts only, so every attempt of one event sends the same bytes under the same id. How an attempt went goes into
+the delivery log by the step that follows from it.
 """
 
 from __future__ import annotations
@@ -10,26 +11,29 @@ import base64
 import hashlib
 import hmac
 import random
+import time
 from email.utils import parsedate_to_datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
+from broker import webhook_health
 from broker.clock import iso
 from broker.keys import Keys
 from broker.parts import Parts
-from broker.providers import Webhook
+from broker.providers import Provider, Webhook
 from broker.purge import new_event_id
 from broker.telemetry import deliveries_total, log, session_ref, sessions_total
 from connectors.outbound import Answer, OutboundError
 from schemas.events import TYPE_PREFIX, CloudEvent, EventData
 from sessions import ending
 from sessions.change import Change, Effect
+from sessions.delivering import Attempt, AttemptOutcome, Line
 from sessions.errors import Refused
 from sessions.lifecycle import DAY
 from sessions.model import Session
 from sessions.store.sessions import Opened
-from sessions.store.work import Claim
+from sessions.store.work import Claim, line_of
 
 # Standard Webhooks 1.0.0: at once, then these waits; the last attempt is 75 h 35 min after the first.
 SCHEDULE_SECONDS = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
@@ -38,8 +42,22 @@ THROTTLED = (429, 502, 504)
 PENALTY_SECONDS = 60.0
 INLINE_MAX_BYTES = 60_000
 ANSWER_MAX_BYTES = 64 * 1024
+DISABLED_PAUSE_SECONDS = 900.0  # how late a delivery can be after its webhook was switched on again
 
 Verdict = Literal["accepted", "again", "throttled", "gone"]
+_OUTCOMES: dict[Verdict, AttemptOutcome] = {
+    "accepted": "accepted",
+    "gone": "refused",
+    "throttled": "throttled",
+    "again": "failed",
+}
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one attempt: the receiver's answer, or None, and the attempt as the log has it."""
+
+    answer: Answer | None
+    attempt: Attempt
 
 
 def body(effect: Effect, queued_at: float, source: str, data: EventData) -> bytes:
@@ -51,17 +69,21 @@ def body(effect: Effect, queued_at: float, source: str, data: EventData) -> byte
 
 
 def signature_headers(keys: Keys, webhook: Webhook, event_id: str, timestamp: int, content: bytes) -> dict[str, str]:
-    """The headers of Standard Webhooks 1.0.0 over `id.timestamp.content`."""
+    """The headers of Standard Webhooks 1.0.0 over `id.timestamp.content`: a `v1` per secret that is good now."""
     signed = f"{event_id}.{timestamp}.".encode() + content
-    secret = base64.b64decode(webhook.secret.removeprefix("whsec_"))
-    symmetric = base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()
+    symmetric = [_symmetric(secret, signed) for secret in webhook.secrets(timestamp)]
     asymmetric = base64.b64encode(keys.webhook.sign(signed)).decode()
     return {
         "content-type": "application/cloudevents+json",
         "webhook-id": event_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": f"v1,{symmetric} v1a,{asymmetric}",
+        "webhook-signature": " ".join((*symmetric, f"v1a,{asymmetric}")),
     }
+
+
+def _symmetric(secret: str, signed: bytes) -> str:
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
 def verdict(answer: Answer | None) -> Verdict:
@@ -104,6 +126,35 @@ def retry_after(answer: Answer | None, now: float) -> float | None:
         return None
 
 
+async def post(parts: Parts, webhook: Webhook, event_id: str, content: bytes) -> Sent:
+    """One attempt, signed now. An answer of any kind, or none, is an outcome: nothing is raised."""
+    now, began = parts.clock(), time.monotonic()
+    headers = signature_headers(parts.keys, webhook, event_id, int(now), content)
+    try:
+        answer = await parts.outside.request(
+            "POST",
+            webhook.url,
+            headers=headers,
+            body=content,
+            timeout_seconds=parts.settings.webhook_timeout_seconds,
+            max_bytes=ANSWER_MAX_BYTES,
+        )
+    except OutboundError as error:
+        log.info("delivery.no_answer", reason=error.kind)
+        outcome, said, answer = _unanswered(error), error.kind, None
+    else:
+        outcome, said = _OUTCOMES[verdict(answer)], f"{answer.status // 100}xx"
+    seconds = round(time.monotonic() - began, 3)
+    return Sent(answer=answer, attempt=Attempt(at=now, outcome=outcome, answer=said, seconds=seconds))
+
+
+def _unanswered(error: OutboundError) -> AttemptOutcome:
+    """What to think of an attempt without an answer: from the first byte that left on, the receiver may have it all."""
+    if error.kind == "redirect":  # which is an answer, and no 2xx
+        return "failed"
+    return "unknown" if error.is_sent else "not-sent"
+
+
 class Delivery:
     """Carries out the data and notice effects of the outbox."""
 
@@ -120,22 +171,29 @@ class Delivery:
             await self._parts.work.done(claim)
             return
         provider = await self._parts.providers.get(session.provider)
-        if provider is None or provider.webhook is None or self._is_stale(claim, session, now):
+        webhook = provider.webhook if provider is not None else None
+        if provider is None or webhook is None or self._is_over(claim, session, webhook, now):
             await self._parts.work.done(claim)
+            return
+        if (await self._parts.providers.health(provider.id, webhook)).disabled_at is not None:
+            await self._parts.work.put_off(claim, now + DISABLED_PAUSE_SECONDS)
             return
         made = await self._content(claim, session)
         if made is None:  # withdrawn or acknowledged between two readings
             await self._parts.work.done(claim)
             return
         content, inline = made
-        answer = await self._post(provider.webhook, queued.effect.event_id, content)
-        await self._conclude(claim, session, answer, inline=inline)
+        sent = await post(self._parts, webhook, queued.effect.event_id, content)
+        self._tell(claim, session, sent)
+        await self._conclude(claim, session, sent, inline=inline)
+        await self._note(provider, webhook, sent)
 
-    def _is_stale(self, claim: Claim, session: Session, now: float) -> bool:
+    def _is_over(self, claim: Claim, session: Session, webhook: Webhook, now: float) -> bool:
+        """Whether nobody waits for it any more: another payload, an old notice, or one that is not wanted."""
         effect = claim.queued.effect
         if effect.kind == "data":
             return session.payload_id != effect.event_id
-        return now - claim.queued.queued_at >= DAY
+        return now - claim.queued.queued_at >= DAY or not webhook.wants(effect.type)
 
     async def _content(self, claim: Claim, session: Session) -> tuple[bytes, bool] | None:
         """The event's body, and whether it carries everything inline; None when the payload is gone."""
@@ -147,8 +205,7 @@ class Delivery:
             return body(effect, claim.queued.queued_at, source, data)
 
         if effect.kind == "notice":
-            ended = {"purge_receipt": session.purge_receipt, "reason": session.reason} if session.ended else {}
-            return made(msgspec.structs.replace(base, **ended)), False
+            return made(msgspec.structs.replace(base, **_ending(session))), False
         sealed = await self._parts.sessions.payload(session.id)
         if sealed is None:
             return None
@@ -159,23 +216,8 @@ class Delivery:
         url = f"{self._parts.settings.base_url}/v1/sessions/{session.id}/payload"
         return made(msgspec.structs.replace(base, payload_url=url)), False
 
-    async def _post(self, webhook: Webhook, event_id: str, content: bytes) -> Answer | None:
-        headers = signature_headers(self._parts.keys, webhook, event_id, int(self._parts.clock()), content)
-        try:
-            return await self._parts.outside.request(
-                "POST",
-                webhook.url,
-                headers=headers,
-                body=content,
-                timeout_seconds=self._parts.settings.webhook_timeout_seconds,
-                max_bytes=ANSWER_MAX_BYTES,
-            )
-        except OutboundError as error:
-            log.info("delivery.no_answer", reason=error.kind)
-            return None
-
-    async def _conclude(self, claim: Claim, session: Session, answer: Answer | None, *, inline: bool) -> None:
-        effect, outcome = claim.queued.effect, verdict(answer)
+    def _tell(self, claim: Claim, session: Session, sent: Sent) -> None:
+        effect, outcome = claim.queued.effect, verdict(sent.answer)
         deliveries_total.labels(effect.type, outcome).inc()
         log.info(
             "delivery.attempted",
@@ -183,31 +225,47 @@ class Delivery:
             provider=session.provider,
             type=effect.type,
             outcome=outcome,
-            status=answer.status if answer else None,
+            status=sent.answer.status if sent.answer else None,
+            seconds=sent.attempt.seconds,
             attempt=claim.queued.attempts + 1,
         )
+
+    async def _note(self, provider: Provider, webhook: Webhook, sent: Sent) -> None:
+        """What the attempt says of the webhook. Only afterwards: nothing may keep what was concluded from the store."""
+        await webhook_health.note(self._parts, provider, webhook, sent.attempt.outcome)
+
+    async def _conclude(self, claim: Claim, session: Session, sent: Sent, *, inline: bool) -> None:
+        outcome, work = verdict(sent.answer), self._parts.work
         if outcome == "accepted":
-            if inline and session.payload_digest is not None:
-                await acknowledge(self._parts, session.id, session.payload_digest)
-            await self._parts.work.done(claim)
+            if inline and session.payload_digest is not None and not session.documents:
+                line = line_of(claim, sent.attempt, "delivered")
+                await acknowledge(self._parts, session.id, session.payload_digest, line)
+            await work.done(claim, "delivered", sent.attempt)
             return
         if outcome == "gone":  # Standard Webhooks: 410 means stop; the data can still be pulled
-            await self._parts.work.done(claim)
+            await work.done(claim, "refused", sent.attempt)
             return
         now = self._parts.clock()
-        wait = next_wait(
-            self._schedule,
-            claim.queued.attempts,
-            outcome,
-            retry_after(answer, now),
-            random.random(),  # noqa: S311
-        )
-        await self._parts.work.again(claim, now + wait, now)
+        asked, chance = retry_after(sent.answer, now), random.random()  # noqa: S311
+        wait = next_wait(self._schedule, claim.queued.attempts, outcome, asked, chance)
+        await work.again(claim, now + wait, now, sent.attempt)
 
 
-async def acknowledge(parts: Parts, session_id: str, digest: str) -> Opened:
+def _ending(session: Session) -> dict[str, Any]:
+    """What a notice says of a session that ended."""
+    if not session.ended:
+        return {}
+    return {
+        "purge_receipt": session.purge_receipt,
+        "reason": session.reason,
+        "maybe_received": session.maybe_received,
+    }
+
+
+async def acknowledge(parts: Parts, session_id: str, digest: str, line: Line | None = None) -> Opened:
     """The provider has the payload: delivered and purged in one step. Doing it twice changes nothing.
 
+    `line` is what the delivery log says of the event whose answer acknowledged it.
     Raises Refused: payload-mismatch, wrong-state, session-ended, unknown-session.
     """
     delivers = False
@@ -216,7 +274,7 @@ async def acknowledge(parts: Parts, session_id: str, digest: str) -> Opened:
         nonlocal delivers
         change = ending.acknowledge(session, digest, parts.sign_purge, new_event_id(), now)
         delivers = change is not None
-        return change
+        return msgspec.structs.replace(change, line=line) if change is not None else None
 
     after = await parts.sessions.move(session_id, decide, parts.clock())
     if delivers:

@@ -25,10 +25,26 @@ OwnCode = Literal[
     "unsupported-grant-type",
     "unknown-profile",
     "recipient-key",
+    "unknown-delivery",
+    "delivery-under-way",
+    "delivery-over",
+    "no-webhook",
+    "webhook-disabled",
+    "webhook-unproven",
     "login-unavailable",
+    "source-unavailable",
     "too-many-requests",
     "store-unavailable",
     "internal",
+    "uploads-off",
+    "document-too-large",
+    "document-not-supported",
+    "document-encrypted",
+    "document-damaged",
+    "document-too-many-pages",
+    "document-too-slow",
+    "document-other-document",
+    "document-version",
 ]
 Code = RefusalCode | OwnCode
 
@@ -92,6 +108,16 @@ CATALOGUE: dict[str, Entry] = {
     "wrong-person": Entry(
         409, "Er is iemand anders ingelogd dan we verwachtten.", "Somebody else logged in than we expected."
     ),
+    "document-wrong-person": Entry(
+        422,
+        "Dit document gaat over iemand anders. Kies een document dat over jou gaat.",
+        "This document is about somebody else. Choose one that is about you.",
+    ),
+    "too-many-documents": Entry(
+        409,
+        "Er kan geen document meer bij. Haal eerst een document weg.",
+        "No more documents can be added. Take one away first.",
+    ),
     "household-unknown": Entry(
         400,
         "Kies eerst: alleen jouw gegevens, of ook die van je partner.",
@@ -124,10 +150,31 @@ CATALOGUE: dict[str, Entry] = {
     "recipient-key": Entry(
         409, "De sleutel van de aanbieder is niet bruikbaar.", "The provider has no usable encryption key."
     ),
+    "unknown-delivery": Entry(404, "Deze bezorging is er niet (meer).", "There is no such delivery (any more)."),
+    "delivery-under-way": Entry(
+        409, "Deze bezorging is nu bezig.", "This delivery is being attempted right now. See how it goes first."
+    ),
+    "delivery-over": Entry(
+        410, "Deze bezorging is afgelopen.", "This delivery is over: it was received, refused, or no longer needed."
+    ),
+    "no-webhook": Entry(404, "Er is geen webhook ingesteld.", "No webhook has been set."),
+    "webhook-disabled": Entry(
+        409, "De webhook staat uit.", "The webhook is switched off: test it, and it is asked again."
+    ),
+    "webhook-unproven": Entry(
+        409,
+        "Het adres van de webhook heeft niet bevestigd dat het berichten van ons wil.",
+        "The endpoint did not answer the validation request by allowing this broker's origin.",
+    ),
     "login-unavailable": Entry(
         503,
         "Inloggen met DigiD lukt nu niet. Probeer het later opnieuw.",
         "Logging in with DigiD is not possible now. Try again later.",
+    ),
+    "source-unavailable": Entry(
+        503,
+        "Deze bron is nu niet bereikbaar. Probeer het later opnieuw.",
+        "This source is out of reach now. Try again later.",
     ),
     "too-many-requests": Entry(429, "Te veel pogingen. Wacht even.", "Too many requests. Wait a moment."),
     "store-unavailable": Entry(
@@ -136,6 +183,49 @@ CATALOGUE: dict[str, Entry] = {
         "The service is out of reach. Try again soon.",
     ),
     "internal": Entry(500, "Er ging iets mis bij ons.", "Something went wrong on our side."),
+    "uploads-off": Entry(
+        409, "Van deze bron kun je hier geen document toevoegen.", "No documents of this source are taken here."
+    ),
+    "document-too-large": Entry(
+        413,
+        "Dit bestand is te groot. Kies het bestand zoals je het bij de bron hebt gedownload.",
+        "This file is too large. Choose the file as you downloaded it from the source.",
+    ),
+    "document-not-supported": Entry(
+        415,
+        "Dit soort bestand kunnen we niet lezen. Kies het bestand zoals je het bij de bron hebt gedownload, geen foto.",
+        "We cannot read this kind of file. Choose the file as you downloaded it from the source, not a photo.",
+    ),
+    "document-encrypted": Entry(
+        422,
+        "Dit bestand is met een wachtwoord beveiligd. Download het opnieuw bij de bron, zonder wachtwoord.",
+        "This file is protected by a password. Download it again from the source, without one.",
+    ),
+    "document-damaged": Entry(
+        422,
+        "Dit bestand is beschadigd. Download het opnieuw bij de bron en probeer het nog eens.",
+        "This file is damaged. Download it again from the source and try once more.",
+    ),
+    "document-too-many-pages": Entry(
+        422,
+        "Dit document heeft te veel pagina's. Kies het bestand zoals je het bij de bron hebt gedownload.",
+        "This document has too many pages. Choose the file as you downloaded it from the source.",
+    ),
+    "document-too-slow": Entry(
+        422,
+        "Dit bestand lezen duurt te lang. Download het opnieuw bij de bron, of probeer het zo nog eens.",
+        "Reading this file takes too long. Download it again from the source, or try again shortly.",
+    ),
+    "document-other-document": Entry(
+        422,
+        "Dit is niet het document dat bij deze bron hoort. Kijk of je het goede bestand hebt gekozen.",
+        "This is not the document that belongs to this source. See whether you chose the right file.",
+    ),
+    "document-version": Entry(
+        422,
+        "Deze versie van het document kennen we nog niet. Download het nieuwste document bij de bron.",
+        "We do not know this version of the document yet. Download the newest one from the source.",
+    ),
 }
 
 

@@ -11,6 +11,7 @@ import contextlib
 import os
 import secrets
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class Keys:
     def __init__(self, file: KeyFile) -> None:
         self.ring = Keyring(base64.b64decode(file.secret))
         self.es256 = ECKey.import_key(file.es256)
-        self.ps256 = RSAKey.import_key(file.ps256)
+        self.ps256 = _rsa(msgspec.json.encode(file.ps256))
         self.webhook = Ed25519PrivateKey.from_private_bytes(base64.b64decode(file.ed25519))
         self.es256.ensure_kid()
         self.ps256.ensure_kid()
@@ -60,6 +61,12 @@ class Keys:
     def webhook_public(self) -> str:
         """The public webhook key as Standard Webhooks writes it: `whpk_` and base64."""
         return "whpk_" + base64.b64encode(self.webhook.public_key().public_bytes_raw()).decode()
+
+
+@lru_cache(maxsize=2)
+def _rsa(jwk: bytes) -> RSAKey:
+    """Reading an RSA key checks it, which takes a tenth of a second, and a process reads its keys file twice."""
+    return RSAKey.import_key(msgspec.json.decode(jwk, type=dict[str, Any]))
 
 
 def make(secret: bytes | None = None) -> KeyFile:

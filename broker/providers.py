@@ -6,12 +6,14 @@ The registry lives in the store, webhook secrets encrypted, and is cached per pr
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import re
 import secrets
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 import msgspec
@@ -21,8 +23,11 @@ from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key
 
 from broker.brand import ACCENT_PATTERN, MAX_LOGO_BYTES, LogoError, logo_type
+from broker.contact import is_address
 from connectors.contract import Field
 from connectors.outbound import host_port
+from sessions.change import NoticeType
+from sessions.errors import Refused
 from sessions.model import Profile, Text
 from sessions.secrets import Keyring
 from sessions.store.changes import Watch
@@ -30,6 +35,8 @@ from sessions.store.records import Records
 
 ID_PATTERN = r"^[a-z][a-z0-9-]{1,62}$"
 _FIELDS = frozenset(get_args(Field))
+CHANGE_TRIES = 20
+ALWAYS_SENT: Final = ("data", "withdrawn")
 
 Sealing: TypeAlias = Literal["default", "nlgov"]
 _KEY_ALGORITHMS: dict[Sealing, str] = {"default": "ECDH-ES", "nlgov": "RSA-OAEP"}
@@ -39,11 +46,43 @@ class ProviderError(Exception):
     """A provider's file cannot be used; the text says which line is wrong and why."""
 
 
+class FormerSecret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A secret that was rotated away: events are signed with it too, until `until` (seconds since the epoch)."""
+
+    secret: str
+    until: float
+    made_at: float | None = None
+
+
 class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where events go. `secret` is a Standard Webhooks secret (`whsec_` and base64 of 24 to 64 bytes)."""
+    """Where events go. `secret` is a Standard Webhooks secret (`whsec_` and base64 of 24 to 64 bytes).
+
+    `types` are the notices that are wanted, all of them when it is empty. What carries the data, or takes it back,
+    always goes. `made_at` is when the secret was set here, `former` those that still sign beside it.
+    """
 
     url: str
     secret: str = ""
+    types: tuple[NoticeType, ...] = ()
+    made_at: float | None = None
+    former: tuple[FormerSecret, ...] = ()
+
+    def secrets(self, now: float) -> tuple[str, ...]:
+        """What an event of this moment is signed with, the newest first."""
+        return (self.secret, *(former.secret for former in self.former if now < former.until))
+
+    def wants(self, kind: str) -> bool:
+        """Whether an event of this type is sent."""
+        return not self.types or kind in (*ALWAYS_SENT, *self.types)
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the webhook at `url` (a digest) does: since when every attempt failed, and since when it is not asked."""
+
+    url: str = ""
+    failing_at: float | None = None
+    disabled_at: float | None = None
+    reason: Literal["gone", "failing"] | None = None
 
 
 class ProfileEntry(Profile, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,6 +92,7 @@ class ProfileEntry(Profile, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A provider as its file says. `keys` are public JWKs: `use: sig` for client assertions, `use: enc` to seal to.
 
+    `contact` is where citizens can ask and withdraw, a mail or web address: consents name it.
     `accent` colours the pages its citizens see; `logo` holds the bytes of the file's `logo_file`.
     """
 
@@ -63,6 +103,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     webhook: Webhook | None = None
     profile: tuple[ProfileEntry, ...] = ()
     return_url: str | None = None
+    contact: str | None = None
     accent: str | None = None
     logo: bytes | None = None
 
@@ -105,6 +146,7 @@ def checked(provider: Provider, *, https_only: bool = False) -> Provider:
             provider.jwks_uri is None and any(sealing_jwk(provider.keys, p.sealing) is None for p in provider.profile),
             "a profile has no key to seal to (use: enc; P-256 or X25519, for nlgov RSA of 3072 bits)",
         ),
+        (not _is_contact(provider.contact), "contact must be a mail address, or a web address with https"),
         *_address_problems(provider, https_only=https_only),
         *_look_problems(provider),
     ]
@@ -116,7 +158,7 @@ def checked(provider: Provider, *, https_only: bool = False) -> Provider:
     if not all(can_seal(key, sealing) for sealing in _KEY_ALGORITHMS for key in provider.keys if _fits(key, sealing)):
         raise ProviderError("a key with use: enc cannot be sealed to")
     if provider.webhook is not None and not provider.webhook.secret:
-        webhook = Webhook(url=provider.webhook.url, secret=new_webhook_secret())
+        webhook = msgspec.structs.replace(provider.webhook, secret=new_webhook_secret())
         provider = msgspec.structs.replace(provider, webhook=webhook)
     return provider
 
@@ -133,15 +175,26 @@ def _look_problems(provider: Provider) -> list[tuple[bool, str]]:
 
 
 def _address_problems(provider: Provider, *, https_only: bool) -> list[tuple[bool, str]]:
-    hook, uri = provider.webhook, provider.jwks_uri
+    uri = provider.jwks_uri
+    wrong = webhook_problems(provider.webhook, https_only=https_only) if provider.webhook is not None else {}
     return [
-        (hook is not None and not _is_address(hook.url, https_only), "the webhook's url must be https, with a host"),
-        (
-            hook is not None and hook.secret != "" and not _is_webhook_secret(hook.secret),
-            "the webhook's secret must be whsec_…",
-        ),
+        *((True, f"the webhook's {field} {reason}") for field, reason in wrong.items()),
         (uri is not None and not _is_address(uri, https_only), "jwks_uri must be https, with a host"),
     ]
+
+
+def _is_contact(contact: str | None) -> bool:
+    return contact is None or is_address(contact) or _is_address(contact, https_only=True)
+
+
+def webhook_problems(webhook: Webhook, *, https_only: bool) -> dict[str, str]:
+    """What is wrong with a webhook, by field. A secret that is not there is made later."""
+    wrong: dict[str, str] = {}
+    if not _is_address(webhook.url, https_only):
+        wrong["url"] = "must be https, with a host"
+    if not all(map(_is_webhook_secret, filter(None, webhook.secrets(0.0)))):
+        wrong["secret"] = "must be whsec_…"  # noqa: S105 - what is wrong with one
+    return wrong
 
 
 def _is_address(url: str, https_only: bool) -> bool:
@@ -178,6 +231,10 @@ def import_key(jwk: dict[str, Any]) -> Key:
 def new_webhook_secret() -> str:
     """A Standard Webhooks secret of 32 random bytes."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def _address_digest(webhook: Webhook) -> str:
+    return hashlib.sha256(webhook.url.encode()).hexdigest()
 
 
 def sealing_jwk(keys: tuple[dict[str, Any], ...], profile: Sealing) -> dict[str, Any] | None:
@@ -228,11 +285,15 @@ class Providers:
         self._cipher = AESGCM(ring.key("registry"))
         self._watch = watch
         self._cache: dict[str, Provider] = {}
+        self._healths: dict[str, Health] = {}
+
+    def _look(self) -> None:
+        if self._watch is not None and self._watch.take():
+            self._cache, self._healths = {}, {}
 
     async def get(self, provider_id: str) -> Provider | None:
         """One provider, from the cache unless something changed."""
-        if self._watch is not None and self._watch.take():
-            self._cache = {}
+        self._look()
         cache = self._cache  # what is read before a change stays out of the cache that comes after it
         found = cache.get(provider_id)
         if found is None:
@@ -251,14 +312,49 @@ class Providers:
 
     async def put(self, provider: Provider) -> None:
         """Add or replace a provider; sessions under way keep what was pinned at their creation."""
-        nonce = os.urandom(12)
-        plain = msgspec.json.encode(provider)
-        entry = nonce + self._cipher.encrypt(nonce, plain, provider.id.encode())
-        await self._records.put_provider(provider.id, entry)
+        await self._records.put_provider(provider.id, self._sealed(provider))
+        if await self._records.webhook_health(provider.id) is not None:  # who adds it again has mended it
+            await self._records.put_webhook_health(provider.id, None)
+
+    async def change(self, provider_id: str, decide: Callable[[Provider], Provider]) -> Provider | None:
+        """Let `decide` change the provider as it is stored now, again when somebody else changed it meanwhile.
+
+        None when there is no such provider. Raises whatever `decide` raises, and Refused(busy).
+        """
+        for _ in range(CHANGE_TRIES):
+            stored = await self._records.provider(provider_id)
+            if stored is None:
+                return None
+            changed = decide(self._open(provider_id, stored))
+            if await self._records.swap_provider(provider_id, stored, self._sealed(changed)):
+                return changed
+        raise Refused("busy")
 
     async def remove(self, provider_id: str) -> bool:
         """Remove a provider; False when there was none."""
+        await self._records.put_webhook_health(provider_id, None)
         return await self._records.put_provider(provider_id, None)
+
+    async def health(self, provider_id: str, webhook: Webhook) -> Health:
+        """How this webhook does, from the cache unless something changed; another address begins anew."""
+        self._look()
+        cache, at = self._healths, _address_digest(webhook)
+        known = cache.get(provider_id)
+        if known is None:
+            stored = await self._records.webhook_health(provider_id)
+            known = msgspec.json.decode(stored, type=Health) if stored is not None else Health()
+            if self._watch is not None:
+                cache[provider_id] = known
+        return known if known.url == at else Health(url=at)
+
+    async def put_health(self, provider_id: str, health: Health) -> None:
+        """Note how a webhook does."""
+        self._healths.pop(provider_id, None)
+        await self._records.put_webhook_health(provider_id, msgspec.json.encode(health))
+
+    def _sealed(self, provider: Provider) -> bytes:
+        nonce = os.urandom(12)
+        return nonce + self._cipher.encrypt(nonce, msgspec.json.encode(provider), provider.id.encode())
 
     def _open(self, provider_id: str, entry: bytes) -> Provider:
         plain = self._cipher.decrypt(entry[:12], entry[12:], provider_id.encode())

@@ -16,11 +16,14 @@ from sessions.ending import PurgeFacts, due
 from sessions.errors import Refused
 from sessions.lifecycle import deadline
 from sessions.secrets import partition_of, random_text
+from sessions.store.scripts import answer
 
 if TYPE_CHECKING:
     from broker.parts import Parts
 
 RECEIPT_TYPE = "ophaalbrug-purge-receipt+jws"
+REWRITE_SECONDS = 23 * 3600  # workers look every hour, so that no two rewrites are more than a day apart
+_REWRITE = "rewrite-log"
 
 
 def sign_receipt(keys: Keys, facts: PurgeFacts) -> str:
@@ -32,6 +35,17 @@ def sign_receipt(keys: Keys, facts: PurgeFacts) -> str:
 def new_event_id() -> str:
     """An id for an event: 128 random bits; without a dot, which Standard Webhooks forbids in ids."""
     return f"evt_{random_text(16)}"
+
+
+async def rewrite_log(parts: Parts) -> None:
+    """Once a day, by one process of all: what was deleted leaves the store's append-only file too (decision 17)."""
+    if not await parts.records.take_turn(_REWRITE, REWRITE_SECONDS):
+        return
+    if await answer(parts.connection.rewrite_log()):
+        log.info("store.log_rewritten")
+        return
+    log.warning("store.log_not_rewritten")
+    await parts.records.give_turn_back(_REWRITE)
 
 
 async def sweep(parts: Parts, session_id: str) -> None:

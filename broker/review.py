@@ -42,6 +42,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     pensions: int = 0
     possessions: int = 0
     debts: int = 0
+    documents: int = 0
 
 
 def permitted(content: Content, fields: frozenset[str], *, bsn_allowed: bool) -> Content:
@@ -49,6 +50,7 @@ def permitted(content: Content, fields: frozenset[str], *, bsn_allowed: bool) ->
 
     Of third persons (everybody but applicant and partner) name, birth date and relation, if the field of that relation
     is there. BSNs go, wherever they stand; with `bsn_allowed` those of the two adults stay, in their own place.
+    Documents are there only where the profile asks for them: whether they are kept is decided when they come.
     """
     numbers = {person.id: person.bsn for person in content.household.persons if person.bsn}
     kept = _without(_within(content, fields, bsn_allowed=bsn_allowed), frozenset(numbers.values()))
@@ -78,6 +80,7 @@ def visible(content: Content, persons: frozenset[str]) -> Content:
         possessions=tuple(thing for thing in content.possessions if persons_of(thing) & persons),
         debts=tuple(debt for debt in content.debts if persons_of(debt) & persons),
         findings=tuple(f for f in content.findings if (f.person in shown if f.person else bool(persons))),
+        documents=tuple(document for document in content.documents if document.person in persons),
     )
 
 
@@ -91,6 +94,7 @@ def counts(content: Content, person: str) -> Counts:
         pensions=sum(pension.person == person for pension in content.pensions),
         possessions=sum(person in persons_of(thing) for thing in content.possessions),
         debts=sum(person in persons_of(debt) for debt in content.debts),
+        documents=sum(document.person == person for document in content.documents),
     )
 
 
@@ -129,6 +133,7 @@ def _within(content: Content, fields: frozenset[str], *, bsn_allowed: bool) -> C
         possessions=_owned_by_adults(content.possessions, fields),
         debts=_owned_by_adults(content.debts, fields),
         findings=tuple(finding for finding in content.findings if _speaks_of(finding, allowed, known)),
+        documents=content.documents,
     )
 
 

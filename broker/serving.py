@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -58,6 +59,7 @@ def serve(settings: Settings) -> None:
     """Serve until a signal comes. Raises SettingsError."""
     if settings.operations_port and settings.workers > 1:
         raise SettingsError("operations_port needs workers = 1: several server processes cannot share that port")
+    _leave_no_dump()
     set_up(settings.log_level, settings.log_format)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
@@ -86,6 +88,11 @@ def serve(settings: Settings) -> None:
         )
 
 
+def _leave_no_dump() -> None:
+    """A crash of this process, or of one that it starts, must not write its memory to a disk."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def _leave(_number: int, _frame: FrameType | None) -> None:
     """Uvicorn gives a signal back once it has stopped; leaving by exception lets the store stop after it."""
     raise SystemExit(0)
@@ -110,6 +117,7 @@ def server_config(settings: Settings, url: str) -> uvicorn.Config:
 
 async def work(settings: Settings) -> None:
     """Run one worker without a server, until a signal comes."""
+    _leave_no_dump()
     set_up(settings.log_level, settings.log_format)
     with store(settings) as url:
         await check(settings, url)

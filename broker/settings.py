@@ -17,10 +17,13 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from connectors.documents import DocumentSettings
+from connectors.health import HealthSettings
 from connectors.outbound import host_port
+from sessions.uploading import MAX_KEPT_BYTES
 
 PREFIX = "OPHAALBRUG_"
-_STRUCTURED = ("login", "connectors", "delivery_schedule_seconds", "mail", "sms", "reminder_hours")
+_STRUCTURED = ("login", "connectors", "delivery_schedule_seconds", "mail", "sms", "uploads", "reminder_hours", "health")
 MIN_SECRET_BYTES = 32
 _SMS_SENDER = "at most 11 letters and digits, or a number of at most 16 digits"
 MAX_PARTITIONS = 256  # a session's id begins with its partition, in two hexadecimal digits
@@ -105,6 +108,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     )
     worker: Annotated[bool, Meta(description="whether serve also runs the delivery worker")] = True
     session_hours: Annotated[float, Meta(description="hours a session waits for someone to start", ge=1, le=2016)] = 72
+    webhook_failing_days: Annotated[
+        float, Meta(description="days without any success after which a webhook is no longer asked", gt=0)
+    ] = 5
     webhook_timeout_seconds: Annotated[float, Meta(description="how long a receiver may take to answer")] = 20.0
     delivery_schedule_seconds: Annotated[
         tuple[float, ...], Meta(description="waits between delivery attempts; other than default for tests only")
@@ -112,9 +118,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     clock_offset_file: Annotated[
         str, Meta(description="file with seconds to add to the clock; for tests, refused in production")
     ] = ""
-    sandbox: Annotated[bool, Meta(description="whether the pretend outside world may be used; never production")] = (
-        False
-    )
+    sandbox: Annotated[
+        bool, Meta(description="whether the pretend outside world, and testCase, may be used; never production")
+    ] = False
     mail: Annotated[
         MailSettings | None, Meta(description="[mail]: the server for invitations; without it none are sent")
     ] = None
@@ -127,7 +133,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = None
     login: Annotated[dict[str, Any], Meta(description="[login]: the DigiD bridge; see docs/guides/operator.md")] = {}
     connectors: Annotated[
-        dict[str, dict[str, Any]], Meta(description="[connectors.<id>]: one table per source that is switched on")
+        dict[str, dict[str, Any]], Meta(description="[connectors.<id>]: one table per source that is asked")
+    ] = {}
+    uploads: Annotated[
+        DocumentSettings | None,
+        Meta(description="[uploads]: sources whose own downloads are taken; without it none are"),
+    ] = None
+    health: Annotated[
+        dict[str, HealthSettings],
+        Meta(description="[health.<id>]: what to ask a source to check it, and when it is in maintenance"),
     ] = {}
 
 
@@ -168,6 +182,10 @@ def check(settings: Settings) -> None:
     rules = [
         (not _is_origin(settings.base_url), "base_url must be scheme, host and port only, without a slash at its end"),
         (sorted({*settings.reminder_hours}) != [*settings.reminder_hours], "reminder_hours must rise"),
+        (
+            settings.uploads is not None and settings.uploads.max_bytes > MAX_KEPT_BYTES,
+            f"[uploads] max_bytes is at most {MAX_KEPT_BYTES}, what the originals of one session may be together",
+        ),
         *_messaging(settings),
     ]
     if settings.mode == "production":
@@ -211,6 +229,10 @@ def _forbidden(settings: Settings) -> list[tuple[bool, str]]:
         (
             settings.sms is not None and urlsplit(settings.sms.base_url).scheme != "https",
             "[sms] base_url must be https",
+        ),
+        (
+            bool(settings.login) and urlsplit(str(settings.login.get("issuer"))).scheme != "https",
+            "[login] issuer must be https",
         ),
         (settings.sandbox, "the sandbox is a pretend world"),
         (bool(settings.clock_offset_file), "clock_offset_file is for tests"),

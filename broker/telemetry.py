@@ -53,6 +53,9 @@ collections_total = Counter(
     "ophaalbrug_collections_total", "Answers of sources", ["connector", "outcome"], registry=metrics
 )
 deliveries_total = Counter("ophaalbrug_deliveries_total", "Delivery attempts", ["type", "outcome"], registry=metrics)
+webhooks_disabled_total = Counter(
+    "ophaalbrug_webhooks_disabled_total", "Webhooks that are no longer asked", ["reason"], registry=metrics
+)
 messages_total = Counter("ophaalbrug_messages_total", "Mails and text messages", ["kind", "outcome"], registry=metrics)
 
 

@@ -5,14 +5,25 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+import msgspec
 from msgspec.structs import replace
 
 from broker.clock import utc
 from broker.texts import Language
 from schemas.base import View
-from sessions.consenting import is_ready
+from sessions.consenting import is_partial, is_ready
 from sessions.lifecycle import attempt_end, deadline
-from sessions.model import InvitationStatus, Phone, Profile, Session, SourceState, SourceStatus, State, Text
+from sessions.model import (
+    InvitationStatus,
+    Phone,
+    Profile,
+    Session,
+    SourceState,
+    SourceStatus,
+    State,
+    Text,
+    Transport,
+)
 from sessions.pairing import own_phone
 from sessions.store.sessions import Opened
 
@@ -29,8 +40,18 @@ _PROGRESS: dict[SourceStatus, Progress] = {
 }
 
 
+class Offered(msgspec.Struct, frozen=True):
+    """This broker's sources: their names on screen, and what can be done at each."""
+
+    labels: dict[str, str] = {}
+    transports: dict[str, tuple[Transport, ...]] = {}
+
+
 class ProviderView(View, frozen=True, kw_only=True):
-    """A session as its provider sees it: before consent per person and source only todo, busy, done or failed."""
+    """A session as its provider sees it: before consent per person and source only todo, busy, done or failed.
+
+    `maybe_received`: consent was taken back when the provider had the payload, or may have had it: it is to delete it.
+    """
 
     id: str
     status: State
@@ -45,10 +66,16 @@ class ProviderView(View, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     payload_digest: str | None = None
     invitation: InvitationStatus | None = None
+    maybe_received: bool = False
 
 
 class SourceView(View, frozen=True, kw_only=True):
-    """One source of one person, as the phone shows it."""
+    """One source of one person, as the phone shows it.
+
+    `transports`: what can be done here at this source, log in (`api`) or hand over its download (`upload`);
+    `transport`: how what was collected came. `gaps` are codes of what is missing from it, `documents` how many there
+    are.
+    """
 
     id: str
     label: str
@@ -58,10 +85,14 @@ class SourceView(View, frozen=True, kw_only=True):
     retryable: bool = False
     reason: str | None = None
     settled_at: datetime | None = None
+    transport: Transport | None = None
+    transports: tuple[Transport, ...] = ()
+    gaps: tuple[str, ...] = ()
+    documents: int = 0
 
 
 class PersonView(View, frozen=True, kw_only=True):
-    """One adult's part. `here`: this person logged in on this phone."""
+    """One adult's part. `here`: this person logged in on this phone, or handed over documents on it."""
 
     sources: tuple[SourceView, ...]
     here: bool
@@ -71,7 +102,8 @@ class PersonView(View, frozen=True, kw_only=True):
 class PhoneView(View, frozen=True, kw_only=True):
     """A session as a phone sees it. Until it is linked a phone learns only who asks, and why.
 
-    `partner_phone`: whether the partner's own phone waits for its code, or is linked.
+    `partner_phone`: whether the partner's own phone waits for its code, or is linked. `partial`: everything is ready,
+    and consent would go with something missing.
     """
 
     status: State
@@ -83,19 +115,22 @@ class PhoneView(View, frozen=True, kw_only=True):
     reason: str | None = None
     persons: dict[str, PersonView] = {}
     ready: bool = False
+    partial: bool = False
     frozen: bool = False
     partner_phone: Literal["none", "waiting", "linked"] = "none"
     attempt_ends_at: datetime | None = None
     return_url: str | None = None
     purge_receipt: str | None = None
+    maybe_received: bool = False
 
 
 class Closing(View, frozen=True, kw_only=True):
-    """What is left to show a phone after the end."""
+    """What is left to show a phone after the end. `maybe_received`: as in ProviderView."""
 
     status: State
     reason: str | None = None
     purge_receipt: str | None = None
+    maybe_received: bool = False
 
 
 class JourneyView(View, frozen=True, kw_only=True):
@@ -114,6 +149,7 @@ class JourneyView(View, frozen=True, kw_only=True):
     attempt_ends_at: datetime | None = None
     return_url: str | None = None
     purge_receipt: str | None = None
+    maybe_received: bool = False
 
 
 def for_provider(opened: Opened) -> ProviderView:
@@ -133,10 +169,11 @@ def for_provider(opened: Opened) -> ProviderView:
         ended_at=utc(session.ended_at) if session.ended_at else None,
         payload_digest=session.payload_digest,
         invitation=session.invitation,
+        maybe_received=session.maybe_received,
     )
 
 
-def for_phone(opened: Opened, phone: Phone | None, labels: dict[str, str]) -> PhoneView:
+def for_phone(opened: Opened, phone: Phone | None, offered: Offered) -> PhoneView:
     """A phone's view; `phone` is None for one that still waits for its code, and after the end."""
     session, language = opened.session, opened.session.language
     base = PhoneView(
@@ -149,13 +186,15 @@ def for_phone(opened: Opened, phone: Phone | None, labels: dict[str, str]) -> Ph
         reason=session.reason,
         return_url=session.return_url if session.ended else None,
         purge_receipt=session.purge_receipt,
+        maybe_received=session.maybe_received,
     )
     if phone is None or session.ended:
         return base
     return replace(
         base,
-        persons={role: _person(session, role, phone, labels) for role in session.people},
+        persons={role: _person(session, role, phone, offered) for role in session.people},
         ready=session.state is State.COLLECTING and is_ready(session),
+        partial=session.state is State.COLLECTING and is_partial(session),
         frozen=session.frozen,
         partner_phone=_partner_phone(session),
         attempt_ends_at=utc(attempt_end(session, opened.seen_at)),
@@ -168,25 +207,29 @@ def _partner_phone(session: Session) -> Literal["none", "waiting", "linked"]:
     return "linked" if own_phone(session, "partner") else "none"
 
 
-def _person(session: Session, role: str, phone: Phone, labels: dict[str, str]) -> PersonView:
+def _person(session: Session, role: str, phone: Phone, offered: Offered) -> PersonView:
     person = session.people[role]
     return PersonView(
-        sources=tuple(_source(session.profile, s, state, labels) for s, state in person.sources.items()),
+        sources=tuple(_source(session.profile, s, state, offered) for s, state in person.sources.items()),
         here=phone.id in person.phones,
         consented=role in session.consents,
     )
 
 
-def _source(profile: Profile, source: str, state: SourceState, labels: dict[str, str]) -> SourceView:
+def _source(profile: Profile, source: str, state: SourceState, offered: Offered) -> SourceView:
     return SourceView(
         id=source,
-        label=labels.get(source, source),
+        label=offered.labels.get(source, source),
         status=state.status,
         required=source in profile.required,
         failure=state.failure,
         retryable=state.retryable,
         reason=state.reason,
         settled_at=utc(state.settled_at) if state.settled_at is not None else None,
+        transport=state.transport,
+        transports=offered.transports.get(source, ()),
+        gaps=state.gaps,
+        documents=len(state.uploads),
     )
 
 
@@ -207,12 +250,18 @@ def for_journey(opened: Opened, labels: dict[str, str]) -> JourneyView:
         attempt_ends_at=utc(attempt_end(session, opened.seen_at)) if session.state is State.COLLECTING else None,
         return_url=session.return_url if session.ended else None,
         purge_receipt=session.purge_receipt,
+        maybe_received=session.maybe_received,
     )
 
 
 def for_closing(session: Session) -> Closing:
     """What a phone that is out may still know."""
-    return Closing(status=session.state, reason=session.reason, purge_receipt=session.purge_receipt)
+    return Closing(
+        status=session.state,
+        reason=session.reason,
+        purge_receipt=session.purge_receipt,
+        maybe_received=session.maybe_received,
+    )
 
 
 def _progress(session: Session) -> dict[str, dict[str, Progress]]:
@@ -226,6 +275,8 @@ def outcome(session: Session) -> str:
     """How a session ended, as pages and screens name it: its end state, or why it was cancelled."""
     if session.state is not State.CANCELLED:
         return session.state
+    if session.maybe_received:
+        return "withdrawn-maybe"
     return session.reason if session.reason in ("provider", "declined", "withdrawn") else "citizen"
 
 

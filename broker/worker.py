@@ -12,9 +12,11 @@ from typing import Any
 from broker import purge
 from broker.delivery import Delivery
 from broker.invitations import Messenger
+from broker.ledger import Ledger
 from broker.parts import Parts
 from broker.settings import Settings
 from broker.telemetry import log, where
+from sessions.delivering import Attempt
 from sessions.errors import Refused
 from sessions.store.scripts import StoreUnavailable, answer
 from sessions.store.work import Claim
@@ -25,6 +27,7 @@ CRASH_PAUSE_SECONDS = 60.0
 LEASE_MARGIN_SECONDS = 15.0
 SWEEP_LEASE_SECONDS = 30.0
 LOOK_AGAIN_SECONDS = 30.0  # a deadline may be brought forward, a wake-up lost: this is how late we can then be
+REWRITE_LOOK_SECONDS = 3600.0
 STORE_PAUSE_SECONDS = 1.0
 CLOCK_DRIFT_SECONDS = 5.0
 
@@ -41,8 +44,10 @@ class Worker:
             "notice": delivery.carry_out,
             "mail": messenger.mail,
             "sms": messenger.text,
+            "ledger": Ledger(parts).carry_out,
         }
         self._watch = parts.changes.watch("work")
+        self._rewrite_at = 0.0
         self._stopping = False
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -78,6 +83,9 @@ class Worker:
         if await clock_differs(self._parts):
             log.warning("worker.clock_differs")
             return LOOK_AGAIN_SECONDS
+        if now >= self._rewrite_at:
+            self._rewrite_at = now + REWRITE_LOOK_SECONDS
+            self._start(purge.rewrite_log(self._parts))
         first = await self._parts.work.next_due()
         for partition in [p for p, due in first.items() if due <= now]:
             if len(self._under_way) < MOST_AT_ONCE:
@@ -115,7 +123,8 @@ class Worker:
         except Exception as error:
             log.error("worker.failed", where=where(error))
             now = self._parts.clock()
-            await self._parts.work.again(claim, now + CRASH_PAUSE_SECONDS, now)  # it counts as an attempt
+            attempt = Attempt(at=now, outcome="unknown", answer="interrupted")  # it counts as one
+            await self._parts.work.again(claim, now + CRASH_PAUSE_SECONDS, now, attempt)
 
     async def _list(self, claim: Claim) -> None:
         """Keep the provider's list of sessions up to date."""

@@ -21,6 +21,22 @@ from schemas.wealth import Debt, Possession
 SCHEMA_VERSION = "1.0"
 
 
+class Document(Record, frozen=True, kw_only=True):
+    """An original document that travels beside the payload, sealed on its own.
+
+    `person` handed it over as `source`'s. `digest` is the hex SHA-256 of its bytes; `seal` is what the electronic
+    signature in it is worth, as in the provenance of records.
+    """
+
+    number: int
+    source: str
+    person: str
+    media_type: str
+    digest: str
+    size_bytes: int
+    seal: Literal["valid", "invalid", "none"] | None = None
+
+
 class Content(Record, frozen=True, kw_only=True):
     """The data themselves: what is reviewed, consented to and sent."""
 
@@ -30,15 +46,7 @@ class Content(Record, frozen=True, kw_only=True):
     possessions: tuple[Possession, ...] = ()
     debts: tuple[Debt, ...] = ()
     findings: tuple[Finding, ...] = ()
-
-
-class Document(Record, frozen=True, kw_only=True):
-    """An original document that travels beside the payload, sealed on its own."""
-
-    number: int
-    media_type: str
-    digest: str
-    size_bytes: int
+    documents: tuple[Document, ...] = ()
 
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -61,6 +61,11 @@ class SourceRecords(Record, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
 
 
+def gaps(records: SourceRecords) -> tuple[str, ...]:
+    """What a source could not answer of what was asked: the codes of its findings `incomplete`, each once, sorted."""
+    return tuple(sorted({finding.code for finding in records.findings if finding.kind == "incomplete"}))
+
+
 _R = TypeVar("_R", Person, Relation, Address, Income, Pension, Possession, Debt)
 
 

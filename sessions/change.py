@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from schemas.ledger import EntryKind
+from sessions.delivering import Line
 from sessions.errors import RefusalCode
 from sessions.model import Session
 
@@ -19,7 +21,7 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     """Something a worker does later. `key` makes it unique: an effect with the same key replaces the waiting one."""
 
     key: str
-    kind: Literal["data", "notice", "index", "mail", "sms"]
+    kind: Literal["data", "notice", "index", "mail", "sms", "ledger"]
     type: str = ""
     event_id: str = ""
     sequence: int = 0
@@ -29,6 +31,8 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What one step does. `vault` holds ciphertexts by record name; `purge` empties everything but the tombstone.
 
+    `line` is what the delivery log says of the event whose answer brought this change.
+    `documents` are the sealed originals that lie beside `payload`, by number.
     `codes` maps digests of typed codes to how long they live (seconds); `spent_codes` are taken away.
     """
 
@@ -37,7 +41,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     vault_drop: tuple[str, ...] = ()
     empty_vault: bool = False
     payload: bytes | None = None
+    documents: dict[str, bytes] = {}
     effects: tuple[Effect, ...] = ()
+    line: Line | None = None
     codes: dict[str, float] = {}
     spent_codes: tuple[str, ...] = ()
     purge: bool = False
@@ -52,3 +58,17 @@ def notice(session: Session, kind: NoticeType, event_id: str) -> tuple[Session, 
     numbered = msgspec.structs.replace(session, sequence=session.sequence + 1)
     effect = Effect(key=f"notice:{session.id}", kind="notice", type=kind, event_id=event_id, sequence=numbered.sequence)
     return numbered, effect
+
+
+def entries(session: Session, kind: EntryKind, *roles: str) -> tuple[Effect, ...]:
+    """What the provider's ledger is to hold of the consents of `roles`, of everybody where none are named.
+
+    An entry is its kind and the salted hash of a receipt, so the same one queued twice is entered once. A consent of
+    before there was a ledger has none.
+    """
+    consents = [consent for role, consent in sorted(session.consents.items()) if not roles or role in roles]
+    return tuple(
+        Effect(key=f"ledger:{kind}:{consent.entry}", kind="ledger", type=kind, event_id=consent.entry)
+        for consent in consents
+        if consent.entry
+    )

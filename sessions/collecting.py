@@ -1,5 +1,8 @@
 """Moves while collecting: a login begins and returns, a source is fetched under a lease, its outcome is kept.
 
+What was collected is never lost by asking again: a source that answered in part, or of which there are documents, may
+be asked once more, and stays collected when that fails. Documents are `uploading`'s.
+
 Pure: each takes a session and the moment and gives a Change, or raises Refused.
 """
 
@@ -10,11 +13,9 @@ from msgspec.structs import replace
 from sessions.change import Change
 from sessions.errors import Refused
 from sessions.lifecycle import IDENTITY_SECONDS, LOGIN_SECONDS, require
-from sessions.model import Login, PersonState, Phone, Role, Session, SourceState, SourceStatus, State
+from sessions.model import ROLES, Login, PersonState, Phone, Role, Session, SourceState, SourceStatus, State
 from sessions.pairing import own_phone
 from sessions.secrets import same
-
-_DONE = (SourceStatus.COLLECTED, SourceStatus.ABSENT)
 
 
 def part(session: Session, role: str) -> PersonState:
@@ -48,16 +49,36 @@ def may_act(session: Session, phone: Phone, role: Role) -> None:
         raise Refused("not-your-part")
 
 
-def _may_change(session: Session, phone: Phone, role: Role, source: str) -> SourceState:
+def on_shared_phone(phone: Phone, role: Role) -> bool:
+    """Whether this is a partner on the applicant's phone: there only a login says who holds it."""
+    return role == "partner" and phone.role == "applicant"
+
+
+def may_change(session: Session, phone: Phone, role: Role, source: str) -> SourceState:
+    """The state of a source that this phone may now ask, skip or add to for this person.
+
+    Raises Refused: source-busy, frozen, and what `may_act` and `source_state` do.
+    """
     may_act(session, phone, role)
     if session.frozen:
         raise Refused("frozen")
     state = source_state(session, role, source)
     if state.status is SourceStatus.FETCHING:
         raise Refused("source-busy")
-    if state.status in _DONE:
+    return state
+
+
+def _may_ask(session: Session, phone: Phone, role: Role, source: str) -> SourceState:
+    """As `may_change`, for a source that has not said everything yet."""
+    state = may_change(session, phone, role, source)
+    if state.status is SourceStatus.ABSENT or (state.status is SourceStatus.COLLECTED and not state.gaps):
         raise Refused("wrong-state")
     return state
+
+
+def at_rest(state: SourceState, otherwise: SourceStatus) -> SourceStatus:
+    """Where a source is when nothing is under way any more: what was collected before stays collected."""
+    return SourceStatus.COLLECTED if state.transport is not None else otherwise
 
 
 def put_source(session: Session, role: str, source: str, state: SourceState) -> Session:
@@ -69,7 +90,7 @@ def put_source(session: Session, role: str, source: str, state: SourceState) -> 
 
 def begin_login(session: Session, phone: Phone, role: Role, source: str, login: Login) -> Change:
     """The phone goes to the identity provider. A new login replaces one that was left hanging."""
-    before = _may_change(session, phone, role, source)
+    before = _may_ask(session, phone, role, source)
     state = replace(before, status=SourceStatus.LOGIN, login=login, failure=None, retryable=False, reason=None)
     return Change(session=put_source(session, role, source, state))
 
@@ -79,16 +100,30 @@ def identity_is_fresh(state: SourceState, now: float) -> bool:
     return state.authenticated_at is not None and now - state.authenticated_at < IDENTITY_SECONDS
 
 
-def find_login(session: Session, phone: Phone, state_digest: str, now: float) -> tuple[Role, str, Login]:
-    """Whose login, for which source, comes back with this state. Raises Refused(login-unknown)."""
-    for role, person in session.people.items():
-        for source, state in person.sources.items():
-            login = state.login
-            if login is None or not same(login.state, state_digest):
-                continue
-            if login.phone == phone.id and now - login.started_at < LOGIN_SECONDS:
-                return ("partner" if role == "partner" else "applicant"), source, login
-    raise Refused("session-ended" if session.ended else "login-unknown")
+def find_login(session: Session, phone: Phone, state_digest: str | None, now: float) -> tuple[Role, str, Login]:
+    """Whose login, for which source, comes back to this phone with this state. Raises Refused(login-unknown).
+
+    Without a state (some bridges forget it when they tell of an error) it is the only one of this phone.
+    """
+    found: list[tuple[Role, str, Login]] = [
+        (role, source, login)
+        for role in ROLES
+        for source, login in _under_way(session, role, phone, now)
+        if state_digest is None or same(login.state, state_digest)
+    ]
+    if len(found) != 1:
+        raise Refused("session-ended" if session.ended else "login-unknown")
+    return found[0]
+
+
+def _under_way(session: Session, role: Role, phone: Phone, now: float) -> list[tuple[str, Login]]:
+    """This person's logins that this phone began and that are not too old."""
+    logins = [(source, state.login) for source, state in _sources(session, role).items()]
+    return [(s, one) for s, one in logins if one and one.phone == phone.id and now - one.started_at < LOGIN_SECONDS]
+
+
+def _sources(session: Session, role: Role) -> dict[str, SourceState]:
+    return session.people[role].sources if role in session.people else {}
 
 
 def login_ended(session: Session, role: Role, source: str, login: Login, reason: str) -> Change:
@@ -96,7 +131,7 @@ def login_ended(session: Session, role: Role, source: str, login: Login, reason:
     before = source_state(session, role, source)
     if before.login != login:
         raise Refused("login-unknown")
-    state = replace(before, status=SourceStatus.TODO, login=None, reason=reason)
+    state = replace(before, status=at_rest(before, SourceStatus.TODO), login=None, reason=reason)
     return Change(session=put_source(session, role, source, state))
 
 
@@ -108,7 +143,7 @@ def begin_fetching(
     `login` is the one that came back; without it an identity of a moment ago serves. Raises Refused(login-unknown) when
     another login began meanwhile.
     """
-    before = _may_change(session, phone, role, source)
+    before = _may_ask(session, phone, role, source)
     if login is not None and before.login != login:
         raise Refused("login-unknown")
     state = replace(
@@ -164,12 +199,22 @@ def identified(
     after = put_source(session, role, source, state)
     person = after.people[role]
     others = [other.identity for name, other in after.people.items() if name != role]
-    if person.identity not in (None, identity) or identity in others:
+    if person.identity not in (None, identity) or identity in others or not may_be(person, identity):
         raise Refused("wrong-person")
-    phones = person.phones if phone.id in person.phones else (*person.phones, phone.id)
-    proven = replace(person, identity=identity, phones=phones)
+    proven = replace(seen_on(person, phone), identity=identity)
     after = replace(after, people={**after.people, role: proven})
     return _with_record(after, identity_name(role, source), sealed)
+
+
+def may_be(person: PersonState, identity: str) -> bool:
+    """Whether every document of this person that names anybody by BSN names this one."""
+    named = [upload.named for state in person.sources.values() for upload in state.uploads]
+    return all(identity in names for names in named if names)
+
+
+def seen_on(person: PersonState, phone: Phone) -> PersonState:
+    """The person, whose values this phone may show from now on."""
+    return person if phone.id in person.phones else replace(person, phones=(*person.phones, phone.id))
 
 
 def _under_lease(session: Session, role: Role, source: str, lease: float) -> SourceState:
@@ -188,12 +233,31 @@ def _settled(
     state: SourceState, status: SourceStatus, reason: str | None = None, at: float | None = None
 ) -> SourceState:
     """The lease is given back; what part was being asked is of no use any more."""
-    return replace(state, status=status, lease_until=None, reason=reason, settled_at=at)
+    at = state.settled_at if at is None else at
+    return replace(state, status=at_rest(state, status), lease_until=None, reason=reason, settled_at=at)
 
 
-def collected(session: Session, role: Role, source: str, lease: float, sealed: bytes, *, at: float) -> Change:
-    """The source answered with data; `sealed` holds it, encrypted under the next version of the record."""
-    state = _settled(_under_lease(session, role, source, lease), SourceStatus.COLLECTED, at=at)
+def collected(
+    session: Session,
+    role: Role,
+    source: str,
+    lease: float,
+    sealed: bytes,
+    *,
+    at: float,
+    gaps: tuple[str, ...] = (),
+    born: str | None = None,
+) -> Change:
+    """The source answered with data; `sealed` holds it, encrypted under the next version of the record.
+
+    `gaps` are codes of what it could not answer, `born` is the HMAC of the birth date in it. An answer that lacks what
+    an earlier one had does not take its place: then this was a try in vain.
+    """
+    before = _under_lease(session, role, source, lease)
+    if before.transport == "api" and not set(gaps) <= set(before.answer_gaps):
+        return failed(session, role, source, lease, "unavailable", retryable=True)
+    state = _settled(before, SourceStatus.COLLECTED, at=at)
+    state = replace(state, transport="api", answer_gaps=gaps, born=born)
     return _with_record(put_source(session, role, source, state), record_name(role, source), sealed)
 
 
@@ -221,16 +285,26 @@ def progressed(session: Session, role: Role, source: str, lease: float, part: st
     return Change(session=put_source(session, role, source, state))
 
 
-def failed(session: Session, role: Role, source: str, lease: float, failure: str, *, retryable: bool) -> Change:
-    """We do not know; `failure` is one of the connector contract's kinds."""
-    state = _settled(_under_lease(session, role, source, lease), SourceStatus.FAILED)
+def failed(
+    session: Session,
+    role: Role,
+    source: str,
+    lease: float,
+    failure: str,
+    *,
+    retryable: bool,
+    reason: str | None = None,
+) -> Change:
+    """We do not know; `failure` is one of the connector contract's kinds, `reason` why a login was refused."""
+    state = _settled(_under_lease(session, role, source, lease), SourceStatus.FAILED, reason)
     state = replace(state, failure=failure, retryable=retryable)
     return Change(session=put_source(session, role, source, state))
 
 
 def skip(session: Session, phone: Phone, role: Role, source: str, reason: str) -> Change:
     """The citizen leaves an optional source out, or takes that back by logging in after all."""
-    _may_change(session, phone, role, source)
+    if _may_ask(session, phone, role, source).transport is not None:
+        raise Refused("wrong-state")  # something of it was collected
     if source in session.profile.required:
         raise Refused("source-required")
     state = SourceState(status=SourceStatus.SKIPPED, reason=reason)
@@ -245,6 +319,7 @@ def overdue(session: Session, now: float) -> Session:
                 late = replace(_settled(state, SourceStatus.FAILED), failure="interrupted", retryable=True)
                 session = put_source(session, role, source, late)
             elif state.login is not None and state.login.started_at + LOGIN_SECONDS <= now:
-                again = replace(state, status=SourceStatus.TODO, login=None, reason="login-expired")
+                status = at_rest(state, SourceStatus.TODO)
+                again = replace(state, status=status, login=None, reason="login-expired")
                 session = put_source(session, role, source, again)
     return session

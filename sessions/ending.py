@@ -11,8 +11,9 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
+from schemas.ledger import EntryKind
 from sessions import collecting, pairing
-from sessions.change import Change, NoticeType, notice
+from sessions.change import Change, NoticeType, entries, notice
 from sessions.errors import Refused
 from sessions.lifecycle import (
     CLOSING_SECONDS,
@@ -50,10 +51,29 @@ _NOTICES: dict[Event, NoticeType] = {
     Event.PARTNER_LOST: "cancelled",
     Event.EXPIRE: "expired",
 }
+# What an end makes of consents that were given: nothing where the data went, or may have gone.
+_ENTRIES: dict[Event, EntryKind] = {
+    Event.WITHDRAW: "withdrawn",
+    Event.STOP: "lapsed",
+    Event.DECLINE: "lapsed",
+    Event.PARTNER_LOST: "lapsed",
+}
 
 
-def end(session: Session, event: Event, reason: str | None, sign: Sign, event_id: str, now: float) -> Change:
-    """Enter an end: what is left is the tombstone, everything else goes in the same step."""
+def end(
+    session: Session,
+    event: Event,
+    reason: str | None,
+    sign: Sign,
+    event_id: str,
+    now: float,
+    *,
+    maybe_received: bool = False,
+) -> Change:
+    """Enter an end: what is left is the tombstone, everything else goes in the same step.
+
+    `maybe_received`: consent is taken back, and the provider has the payload or may have it.
+    """
     state = transition(session.state, event)
     if state not in ENDS:
         raise ValueError("not an event that ends a session")
@@ -66,16 +86,31 @@ def end(session: Session, event: Event, reason: str | None, sign: Sign, event_id
         purged_at=now,
         destroyed=_destroyed(session),
     )
-    left, effect = notice(_tombstone(session, state, facts, sign(facts)), _NOTICES[event], event_id)
-    return Change(session=left, purge=True, effects=(effect,))
+    tombstone = replace(_tombstone(session, state, facts, sign(facts)), maybe_received=maybe_received)
+    left, effect = notice(tombstone, _NOTICES[event], event_id)
+    entered = entries(session, _ENTRIES[event]) if event in _ENTRIES else ()
+    return Change(session=left, purge=True, effects=(effect, *entered))
 
 
-def stop(session: Session, by: Literal["citizen", "provider"], sign: Sign, event_id: str, now: float) -> Change:
+def withdraw(session: Session, sign: Sign, event_id: str, now: float, *, maybe_received: bool) -> Change:
+    """Consent is taken back, until the provider acknowledged. Raises Refused: wrong-state, session-ended."""
+    return end(session, Event.WITHDRAW, "withdrawn", sign, event_id, now, maybe_received=maybe_received)
+
+
+def stop(
+    session: Session,
+    by: Literal["citizen", "provider"],
+    sign: Sign,
+    event_id: str,
+    now: float,
+    *,
+    maybe_received: bool = False,
+) -> Change:
     """Somebody stops. A citizen who stops after the last consent takes that back: the provider may have the data
     already, and must hear that it may not be used.
     """
     if by == "citizen" and session.state is State.CONSENTED:
-        return end(session, Event.WITHDRAW, "withdrawn", sign, event_id, now)
+        return withdraw(session, sign, event_id, now, maybe_received=maybe_received)
     return end(session, Event.STOP, by, sign, event_id, now)
 
 
@@ -88,6 +123,7 @@ def _destroyed(session: Session) -> dict[str, int]:
         "phones": len(session.phones),
         "payloads": 1 if session.payload_digest else 0,
         "consents": len(session.consents),
+        **({"documents": session.documents} if session.documents else {}),
         **({"contacts": 1} if session.contact else {}),
     }
 

@@ -25,6 +25,8 @@ RefusalCode = Literal[
     "consent-needs-login",
     "login-unknown",
     "wrong-person",
+    "document-wrong-person",  # a document is about somebody else than who hands it over
+    "too-many-documents",  # no more documents of this source, or no more bytes in this session
     "household-unknown",
     "payload-mismatch",  # acknowledgement of another payload
     "replayed",  # a proof was used twice

@@ -17,6 +17,8 @@ Role = Literal["applicant", "partner"]
 ROLES: tuple[Role, ...] = ("applicant", "partner")
 HouseholdPolicy = Literal["single", "couple", "ask"]
 Language = Literal["nl", "en"]
+Transport = Literal["api", "upload"]
+Seal = Literal["valid", "invalid", "none"]
 InvitationStatus = Literal["waiting", "sent", "failed"]  # failed: the mail server refused the address for good
 
 
@@ -63,7 +65,8 @@ class Text(Stored, frozen=True, kw_only=True):
 class Profile(Stored, frozen=True, kw_only=True):
     """What a provider may ask, for which purpose, pinned when the session is created.
 
-    `fields` are `connectors.contract.Field` names; `bsn_basis` cites the law that lets the provider have the BSN.
+    `fields` are `connectors.contract.Field` names; `bsn_basis` cites the law that lets the provider have the BSN. With
+    `documents` the originals of uploads travel along; with `partial` a required source that failed holds nobody up.
     """
 
     id: str
@@ -74,6 +77,8 @@ class Profile(Stored, frozen=True, kw_only=True):
     household: HouseholdPolicy = "ask"
     bsn_basis: str | None = None
     sealing: Literal["default", "nlgov"] = "default"
+    documents: bool = False
+    partial: bool = False
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -88,6 +93,7 @@ class Recipient(Stored, frozen=True, kw_only=True):
     name: Text
     key: str  # the public JWK as JSON, with kid
     webhook: bool
+    contact: str | None = None  # where its citizens can ask, a mail or web address
 
 
 class Login(Stored, frozen=True, kw_only=True):
@@ -101,8 +107,30 @@ class Login(Stored, frozen=True, kw_only=True):
     fresh: bool
 
 
+class Upload(Stored, frozen=True, kw_only=True):
+    """A document a person handed over for a source, as far as it can be told without opening the vault.
+
+    `mark`, `named` and `born` are HMACs under the vault key (`sessions.vault.mark`): of the document, of each BSN it
+    names as such, and of the birth date it gives. They can be compared within this session, and with nothing else.
+    `kept_bytes` is the size of the original, when that travels along; `seal` is None where no seals are judged.
+    """
+
+    mark: str
+    named: tuple[str, ...] = ()
+    born: str | None = None
+    gaps: tuple[str, ...] = ()
+    kept_bytes: int = 0
+    seal: Seal | None = None
+
+
 class SourceState(Stored, frozen=True, kw_only=True):
-    """One person's progress with one source. `failure` and `retryable` belong to FAILED, `lease_until` to FETCHING."""
+    """One person's progress with one source.
+
+    `lease_until` belongs to FETCHING. `failure` and `retryable` belong to FAILED, and to a COLLECTED that was asked
+    again in vain: what was collected stays; `reason` tells more of a failure `login`. `transport` is how that came:
+    `api` where the source itself answered, also when documents were added. `answer_gaps` are the codes of what the
+    source could not answer of what it was asked, `born` an HMAC as in Upload.
+    """
 
     status: SourceStatus = SourceStatus.TODO
     failure: str | None = None
@@ -112,11 +140,21 @@ class SourceState(Stored, frozen=True, kw_only=True):
     login: Login | None = None
     authenticated_at: float | None = None
     level: str | None = None
-    settled_at: float | None = None  # when the source's answer was kept
+    settled_at: float | None = None  # when the source's answer was kept, or the last document
+    transport: Transport | None = None
+    answer_gaps: tuple[str, ...] = ()
+    born: str | None = None
+    uploads: tuple[Upload, ...] = ()
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """What is known to be missing from what was collected: codes of findings, each once, in order."""
+        return tuple(sorted({*self.answer_gaps, *(gap for upload in self.uploads for gap in upload.gaps)}))
 
 
 class PersonState(Stored, frozen=True, kw_only=True):
-    """One adult's part. `phones` are those on which this person logged in: only these may see this person's values.
+    """One adult's part. `phones` are those on which this person logged in, or from which their documents came: only
+    these may see this person's values.
 
     `identity` is an HMAC of who logged in, under the vault key: it tells two logins apart and nothing else.
     """
@@ -170,7 +208,8 @@ class Pairing(Stored, frozen=True, kw_only=True):
 class Consent(Stored, frozen=True, kw_only=True):
     """That an adult consented, to what, and when. The text is in the receipt, which travels in the payload.
 
-    Nothing here may be derived from the text alone: it holds a name, which could then be guessed.
+    Nothing here may be derived from the text alone: it holds a name, which could then be guessed. `authenticated_at` is
+    None for an adult who only handed over documents.
     """
 
     at: float
@@ -178,8 +217,9 @@ class Consent(Stored, frozen=True, kw_only=True):
     phone: str
     shared_phone: bool
     language: str
-    authenticated_at: float
+    authenticated_at: float | None = None
     receipt_digest: str = ""
+    entry: str = ""  # the salted hash under which the receipt stands in the ledger
 
 
 class Session(Stored, frozen=True, kw_only=True):
@@ -196,6 +236,7 @@ class Session(Stored, frozen=True, kw_only=True):
     expires_at: float
     reference: str | None = None
     return_url: str | None = None
+    test_case: str | None = None  # in sandbox mode: what the pretend world is to play at the logins
     state: State = State.CREATED
     reason: str | None = None
     contact: bytes | None = None  # whom the invitation goes to, under the server's secret; gone once someone starts
@@ -219,6 +260,9 @@ class Session(Stored, frozen=True, kw_only=True):
     consents: dict[str, Consent] = {}
     payload_digest: str | None = None
     payload_id: str | None = None
+    documents: int = 0  # originals that lie sealed beside the payload
+    pulled_at: float | None = None  # when the provider first fetched the payload
+    maybe_received: bool = False  # consent was taken back when the provider had the payload, or may have had it
     sequence: int = 0
     attempts: int = 0
     purge_receipt: str | None = None

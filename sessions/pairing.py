@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from sessions.change import Change, notice
+from sessions.change import Change, entries, notice
 from sessions.errors import Refused
 from sessions.lifecycle import (
     PAIRING_CODE_SECONDS,
@@ -304,7 +304,7 @@ def restart(session: Session) -> Change:
         attempt_at=None,
         attempts=session.attempts + 1,
     )
-    return Change(session=fresh, empty_vault=True)
+    return Change(session=fresh, empty_vault=True, effects=entries(session, "lapsed"))
 
 
 def _people(session: Session) -> dict[str, PersonState]:

@@ -8,8 +8,10 @@ back. Reading takes three things at once: the store, the server's secret and the
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
-from typing import NewType
+from typing import Literal, NewType
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -63,6 +65,23 @@ def _info(session_id: str, phone_id: str) -> bytes:
     return f"ophaalbrug/vault-key|{session_id}|{phone_id}".encode()
 
 
+def seal_receipts(plain: bytes, public: bytes, session_id: str, phone_id: str) -> bytes:
+    """Seal the receipts of who consented on a phone to that phone. Needs nothing secret of it, and no vault key."""
+    return _SUITE.encrypt(plain, X25519PublicKey.from_public_bytes(public), info=_receipts_info(session_id, phone_id))
+
+
+def open_receipts(sealed: bytes, token: PhoneToken, keys: Keyring, session_id: str, phone_id: str) -> bytes:
+    """Open a phone's receipts with its token. Raises VaultError."""
+    try:
+        return _SUITE.decrypt(sealed, _wrap_private(token, keys), info=_receipts_info(session_id, phone_id))
+    except (InvalidTag, ValueError):
+        raise VaultError("the receipts do not open with this token") from None
+
+
+def _receipts_info(session_id: str, phone_id: str) -> bytes:
+    return f"ophaalbrug/receipts|{session_id}|{phone_id}".encode()
+
+
 def encrypt(key: VaultKey, session_id: str, record: str, version: int, plain: bytes) -> bytes:
     """Encrypt one record: a 96-bit random nonce followed by ciphertext and tag."""
     nonce = os.urandom(_NONCE_BYTES)
@@ -75,6 +94,11 @@ def decrypt(key: VaultKey, session_id: str, record: str, version: int, sealed: b
         return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound(session_id, record, version))
     except (InvalidTag, ValueError):
         raise VaultError("a vault record does not belong here") from None
+
+
+def mark(key: VaultKey, kind: Literal["identity", "birth", "document"], value: bytes) -> str:
+    """What may be kept of a value to compare it within one session: an HMAC under the vault key, in hex."""
+    return hmac.new(key, f"ophaalbrug/{kind}|".encode() + value, hashlib.sha256).hexdigest()
 
 
 def _bound(session_id: str, record: str, version: int) -> bytes:

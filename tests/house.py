@@ -160,11 +160,16 @@ def _keys_once() -> tuple[Path, dict[str, Any], JWK]:
     return folder, stage.login_keys(folder), new_key("RSA-3072", "enc")
 
 
+def broker_keys_into(folder: Path) -> None:
+    """Give a broker whose data directory is `data` in this folder its keys."""
+    (folder / "data").mkdir(mode=0o700, parents=True, exist_ok=True)
+    shutil.copy(_keys_once()[0] / "keys.json", folder / "data" / "keys.json")
+
+
 def _keys_into(folder: Path) -> dict[str, Any]:
     """Give a house its keys; the public halves its identity provider knows."""
     made, public, _ = _keys_once()
-    (folder / "data").mkdir(parents=True, exist_ok=True)
-    shutil.copy(made / "keys.json", folder / "data" / "keys.json")
+    broker_keys_into(folder)
     for use in ("sig", "enc"):
         shutil.copy(made / f"login-{use}.pem", folder)
     return public
@@ -182,4 +187,4 @@ async def _serving(settings: Settings, redis_url: str) -> AsyncGenerator[None]:
     try:
         yield
     finally:
-        await server.shutdown()
+        await world.stopped(server)

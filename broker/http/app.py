@@ -16,9 +16,11 @@ from broker.dpop import nonce
 from broker.http import information, openapi, operations, pages, phone, problems, provider, screens, statics
 from broker.http.envelope import enveloped
 from broker.http.requests import MAX_BODY_BYTES, one_address
+from broker.http.streams import ended_by_signals
 from broker.parts import Parts, running
 from broker.settings import Settings, load
 from broker.telemetry import set_up
+from broker.uploads import Uploads
 from broker.worker import Worker
 
 WORKER_STOP_SECONDS = 30.0
@@ -34,8 +36,10 @@ def create(settings: Settings, redis_url: str) -> ASGIApp:
             app.state["parts"] = parts
             app.state["collection"] = Collection(parts)
             app.state["consents"] = Consents(parts)
+            app.state["uploads"] = Uploads(parts)
             async with operations.listening(parts), working(parts):
-                yield
+                with ended_by_signals(parts):
+                    yield
             await app.state["collection"].stop()
 
     app = Litestar(

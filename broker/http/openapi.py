@@ -1,10 +1,12 @@
 """The two OpenAPI documents: one for providers, one for phones. Public, and made from the handlers themselves.
 
-Handlers name their body with `body=...`; problems are documented once for all.
+Handlers name their body with `body=...` (a type, or what gives one for the settings), or with `file=True` where it is
+bytes as they are; problems are documented once for all.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -37,13 +39,13 @@ Schema = dict[str, Any]
 def provider_document(settings: Settings) -> Schema:
     """The provider API; served at /v1/openapi.json."""
     config = _config(settings, "Ophaalbrug provider API", _PROVIDER_ABOUT, _BEARER, "/v1")
-    return _document(config, provider.HANDLERS, provider.caller_of)
+    return _document(config, provider.HANDLERS, provider.caller_of, settings)
 
 
 def phone_document(settings: Settings) -> Schema:
     """The phone API; served at /phone/v1/openapi.json."""
     config = _config(settings, "Ophaalbrug phone API", _PHONE_ABOUT, _DPOP, "/phone/v1")
-    return _document(config, phone.HANDLERS, phone.caller_of)
+    return _document(config, phone.HANDLERS, phone.caller_of, settings)
 
 
 def _config(settings: Settings, title: str, about: str, scheme: SecurityScheme, base: str) -> OpenAPIConfig:
@@ -60,23 +62,29 @@ def _config(settings: Settings, title: str, about: str, scheme: SecurityScheme, 
     )
 
 
-def _document(config: OpenAPIConfig, handlers: list[HTTPRouteHandler], caller: Any) -> Schema:
+def _document(config: OpenAPIConfig, handlers: list[HTTPRouteHandler], caller: Any, settings: Settings) -> Schema:
     # Without its logging: that would take over this process's, and write addresses of requests to it.
     app = Litestar(handlers, dependencies={"caller": Provide(caller)}, openapi_config=config, logging_config=None)
     document = app.openapi_schema.to_schema()
-    bodies: dict[str, type[msgspec.Struct]] = {h.handler_name: h.opt["body"] for h in handlers if "body" in h.opt}
+    bodies = {h.handler_name: _body_type(h.opt["body"], settings) for h in handlers if "body" in h.opt}
     schemas, components = msgspec.json.schema_components([ProblemDetails, *bodies.values()], ref_template=_REF)
     document["components"].setdefault("schemas", {}).update(components)
     body_schemas = dict(zip(bodies, schemas[1:], strict=True))
     for handler in handlers:
         for path in handler.paths:
             operation = document["paths"][_openapi_path(path)][next(iter(handler.http_methods)).lower()]
+            if "file" in handler.opt:
+                operation["requestBody"] = {"required": True, "content": {"application/octet-stream": {}}}
             _complete(operation, body_schemas.get(handler.handler_name), schemas[0])
     return document
 
 
+def _body_type(body: Any, settings: Settings) -> type[msgspec.Struct]:
+    return body if isinstance(body, type) else body(settings)
+
+
 def _openapi_path(path: str) -> str:
-    return path.replace(":str}", "}")
+    return re.sub(":(str|int)}", "}", path)
 
 
 def _complete(operation: Schema, body: Schema | None, problem: Schema) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 from litestar.response import Stream
 
+from broker import withdrawal
 from broker.caller import Caller
 from broker.clock import utc
 from broker.collection import Collection
@@ -19,19 +19,19 @@ from broker.consent import Consents, Review
 from broker.errors import Problem
 from broker.http import phone_pairing
 from broker.http.phone_caller import caller_of, known_phone
-from broker.http.requests import AnyRequest, body_of, parts_of
+from broker.http.requests import AnyRequest, body_of, file_of, parts_of
 from broker.http.streams import event_stream
 from broker.parts import Parts
 from broker.purge import new_event_id
 from broker.telemetry import log, session_ref, sessions_total
+from broker.uploads import Uploads
 from broker.views import Closing, PhoneView, for_closing, for_phone
 from schemas.base import Inbound, View
 from schemas.consent import SignedConsent
 from sessions import collecting, ending, pairing
 from sessions.change import Change
-from sessions.ending import end
 from sessions.errors import Refused
-from sessions.lifecycle import Event, attempt_end, require
+from sessions.lifecycle import attempt_end, require
 from sessions.model import Language, Phone, Role, Session, State
 from sessions.secrets import parts as secret_parts
 from sessions.store.sessions import Opened
@@ -50,9 +50,12 @@ class Skip(Inbound, frozen=True, kw_only=True):
 
 
 class LoginCallback(Inbound, frozen=True, kw_only=True):
-    """What the identity provider gave back: a code, or the error it named instead (a cancelled login)."""
+    """What the identity provider gave back: a code, or the error it named instead (a cancelled login).
 
-    state: Annotated[str, msgspec.Meta(max_length=200)]
+    Some bridges forget the `state` when they tell of an error: that ends the one login of this phone.
+    """
+
+    state: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     code: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
     error: Annotated[str, msgspec.Meta(max_length=100)] | None = None
 
@@ -64,17 +67,25 @@ class LoginStarted(View, frozen=True, kw_only=True):
 
 
 class GiveConsent(Inbound, frozen=True, kw_only=True):
-    """Consent to exactly what was shown: the digests of the review and of the sentence."""
+    """Consent to exactly what was shown: the digests of the review, and of the sentence with what is told beside it."""
 
     review_digest: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
     text_digest: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Consented(View, frozen=True, kw_only=True):
-    """The signed receipt, to save: it is not kept here. `sent`: everyone consented, the data are on their way."""
+    """The signed receipt, to save: it is not kept here after the end. `sent`: everyone consented, the data are on their
+    way.
+    """
 
     receipt: SignedConsent
     sent: bool
+
+
+class Proofs(Closing, frozen=True, kw_only=True):
+    """What there is to keep: signed receipts of consent, and after the end the receipt of the purge."""
+
+    consents: tuple[SignedConsent, ...] = ()
 
 
 class Remark(Inbound, frozen=True, kw_only=True):
@@ -95,6 +106,10 @@ def _collection(request: AnyRequest) -> Collection:
     return request.app.state["collection"]
 
 
+def _uploads(request: AnyRequest) -> Uploads:
+    return request.app.state["uploads"]
+
+
 def _consents(request: AnyRequest) -> Consents:
     return request.app.state["consents"]
 
@@ -110,7 +125,7 @@ async def speak(request: AnyRequest, caller: NamedDependency[Caller]) -> PhoneVi
 
 
 def _view(parts: Parts, opened: Opened, phone: Phone | None) -> PhoneView:
-    return for_phone(opened, phone, parts.labels(opened.session.language))
+    return for_phone(opened, phone, parts.offered(opened.session.language))
 
 
 @get("/session")
@@ -127,11 +142,11 @@ async def events(request: AnyRequest, caller: NamedDependency[Caller]) -> Stream
     """
     parts, digest = parts_of(request), caller.ring.digest("phone", caller.token)
     _, phone_id, _ = secret_parts(caller.token, "obp_", 3)
-    labels = parts.labels(caller.session.language)
+    offered = parts.offered(caller.session.language)
 
     def view(now: Opened) -> PhoneView:
         phone, _ = known_phone(now.session, phone_id, digest)
-        return for_phone(now, phone, labels)
+        return for_phone(now, phone, offered)
 
     return event_stream(parts, caller.opened, view)
 
@@ -160,12 +175,34 @@ async def skip(
     return _view(parts, after, phone)
 
 
+@post("/persons/{person:str}/sources/{source:str}/upload", status_code=200, file=True, request_max_body_size=None)
+async def upload(
+    request: AnyRequest, caller: NamedDependency[Caller], person: FromPath[str], source: FromPath[str]
+) -> PhoneView:
+    """Hand over a source's own download: its bytes are the body. It is read at once; the same one twice counts once."""
+    parts, uploads, role = parts_of(request), _uploads(request), _person(person)
+    uploads.reader(caller, role, source)
+    content = await file_of(request, parts.settings.uploads.max_bytes if parts.settings.uploads else 0)
+    return _view(parts, await uploads.take(caller, role, source, content), caller.phone)
+
+
+@delete("/persons/{person:str}/sources/{source:str}/upload", status_code=200)
+async def take_back(
+    request: AnyRequest, caller: NamedDependency[Caller], person: FromPath[str], source: FromPath[str]
+) -> PhoneView:
+    """Take this person's documents of this source back; what the source itself answered stays."""
+    after = await _uploads(request).take_back(caller, _person(person), source)
+    return _view(parts_of(request), after, caller.phone)
+
+
 @post("/logins/callback", status_code=202, body=LoginCallback)
 async def login_callback(request: AnyRequest, caller: NamedDependency[Caller]) -> None:
     """A login came back. Fetching goes on by itself; follow the events."""
     asked = await body_of(request, LoginCallback)
     if (asked.code is None) == (asked.error is None):
         raise Problem("invalid-request", errors=("code, error: exactly one of them is needed",))
+    if asked.code is not None and asked.state is None:
+        raise Problem("invalid-request", errors=("state: is required",))
     await _collection(request).returned(caller, asked.state, asked.code, asked.error or "")
 
 
@@ -184,7 +221,7 @@ async def remark(request: AnyRequest, caller: NamedDependency[Caller]) -> None:
 
 @post("/persons/{person:str}/consent", status_code=200, body=GiveConsent)
 async def consent(request: AnyRequest, caller: NamedDependency[Caller], person: FromPath[str]) -> Consented:
-    """Consent to what was shown; the last adult's consent sends."""
+    """Consent to what was shown; the last adult's consent sends. Asked again it answers the same, until the end."""
     asked = await body_of(request, GiveConsent)
     after, receipt = await _consents(request).give(caller, _person(person), asked.review_digest, asked.text_digest)
     return Consented(receipt=receipt, sent=after.session.state is State.CONSENTED)
@@ -215,8 +252,8 @@ async def extend(caller: NamedDependency[Caller]) -> Extended:
 async def withdraw(request: AnyRequest, caller: NamedDependency[Caller]) -> Closing:
     """Take back consent, until the provider acknowledged: the payload is destroyed."""
 
-    def decide(session: Session, now: float) -> Change:
-        return end(session, Event.WITHDRAW, "withdrawn", parts_of(request).sign_purge, new_event_id(), now)
+    def decide(session: Session, now: float, has_it: bool) -> Change:
+        return ending.withdraw(session, parts_of(request).sign_purge, new_event_id(), now, maybe_received=has_it)
 
     return await _ended(request, caller, decide)
 
@@ -225,30 +262,34 @@ async def withdraw(request: AnyRequest, caller: NamedDependency[Caller]) -> Clos
 async def stop(request: AnyRequest, caller: NamedDependency[Caller]) -> Closing:
     """Stop: everything is destroyed. Once everyone consented this is taking that back."""
 
-    def decide(session: Session, now: float) -> Change:
-        return ending.stop(session, "citizen", parts_of(request).sign_purge, new_event_id(), now)
+    def decide(session: Session, now: float, has_it: bool) -> Change:
+        sign = parts_of(request).sign_purge
+        return ending.stop(session, "citizen", sign, new_event_id(), now, maybe_received=has_it)
 
     return await _ended(request, caller, decide)
 
 
-async def _ended(request: AnyRequest, caller: Caller, decide: Callable[[Session, float], Change]) -> Closing:
+async def _ended(request: AnyRequest, caller: Caller, decide: withdrawal.Decide) -> Closing:
     parts, phone_id = parts_of(request), caller.linked().id
 
-    def still_here(session: Session, now: float) -> Change:
+    def still_here(session: Session, now: float, has_it: bool) -> Change | None:
         if not session.ended and session.phone(phone_id) is None:
             raise Refused("wrong-secret")  # another phone took over meanwhile
-        return decide(session, now)
+        return decide(session, now, has_it)
 
-    after = await parts.sessions.move(caller.session.id, still_here, caller.now, caller.opened)
+    after = await withdrawal.ended(parts, caller.session.id, still_here)
     sessions_total.labels(after.session.state).inc()
     log.info("session.stopped", session_ref=session_ref(caller.session.id), reason=after.session.reason)
     return for_closing(after.session)
 
 
 @get("/receipt")
-async def receipt(caller: NamedDependency[Caller]) -> Closing:
-    """The purge receipt, for a day after the end."""
-    return for_closing(caller.session)
+async def receipt(request: AnyRequest, caller: NamedDependency[Caller]) -> Proofs:
+    """What there is to keep: until the end the receipts of who consented on this phone, for a day after it that of the
+    purge.
+    """
+    closing = msgspec.structs.asdict(for_closing(caller.session))
+    return Proofs(**closing, consents=await _consents(request).receipts(caller))
 
 
 def _person(name: str) -> Role:
@@ -264,6 +305,8 @@ HANDLERS: Any = [
     events,
     login,
     skip,
+    upload,
+    take_back,
     login_callback,
     review,
     remark,

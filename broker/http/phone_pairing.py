@@ -19,7 +19,7 @@ from broker.http.requests import COOKIE, AnyRequest, body_of, parts_of
 from broker.parts import Parts
 from broker.purge import new_event_id
 from broker.telemetry import log, session_ref
-from broker.views import Closing, PhoneView, for_phone
+from broker.views import Closing, Offered, PhoneView, for_phone
 from schemas.base import Inbound, View
 from sessions import pairing
 from sessions.change import Change
@@ -90,7 +90,7 @@ async def pair(request: AnyRequest) -> Paired:
     shown = code_digest(parts, session_id, code)
     after = await parts.sessions.move(session_id, lambda s, at: pairing.scan(s, digest, phone, shown, at), now, opened)
     log.info("pairing.scanned", session_ref=session_ref(session_id), role=phone.role)
-    view = for_phone(after, None, {})
+    view = for_phone(after, None, Offered())
     return Paired(access_token=token, pairing_code=code, id=phone_id, view=view)
 
 
@@ -109,7 +109,7 @@ async def _link_here(request: AnyRequest, opened: Opened, redeemed: str, token: 
     after = await parts.sessions.move(session_id, decide, parts.clock(), opened)
     log.info("session.paired", session_ref=session_ref(session_id), provider=after.session.provider)
     linked = after.session.phone(phone.id)
-    view = for_phone(after, linked, parts.labels(after.session.language))
+    view = for_phone(after, linked, parts.offered(after.session.language))
     return Paired(access_token=token, pairing_code=None, id=phone.id, view=view)
 
 
@@ -203,7 +203,7 @@ async def approve(request: AnyRequest, caller: NamedDependency[Caller], pairing_
         return pairing.type_code(session, digest, seal, "partner", "", now)
 
     after = await parts.sessions.move(caller.session.id, decide, caller.now, caller.opened)
-    return for_phone(after, phone, parts.labels(after.session.language))
+    return for_phone(after, phone, parts.offered(after.session.language))
 
 
 HANDLERS: Any = [pair, new_code, decline_pairing, partner_token, approve]

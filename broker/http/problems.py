@@ -17,6 +17,7 @@ from broker.errors import CATALOGUE, Problem
 from broker.http.problem_pages import problem_page, wants_problem_page
 from broker.http.requests import AnyRequest
 from broker.telemetry import log, where
+from connectors.contract import DocumentRefused
 from connectors.login import LoginRefused
 from sessions.errors import Refused
 from sessions.store.scripts import StoreUnavailable
@@ -101,6 +102,11 @@ def _vault(error: VaultError) -> Said:
     return Said(code="wrong-secret")
 
 
+def _document(error: DocumentRefused) -> Said:
+    """A file that somebody handed over cannot be used."""
+    return Said(code=f"document-{error.reason}")
+
+
 def _http(error: HTTPException) -> Said:
     """What the framework refuses before a handler runs."""
     code = _BY_STATUS.get(error.status_code, "internal" if error.status_code >= 500 else "invalid-request")
@@ -148,6 +154,7 @@ _READERS: dict[type[Exception], Callable[[Any], Said]] = {
     LoginRefused: _login_refused,
     StoreUnavailable: _store_unavailable,
     VaultError: _vault,
+    DocumentRefused: _document,
     HTTPException: _http,
     Exception: _anything,
 }

@@ -1,7 +1,11 @@
-"""The provider API, /v1: sessions, payloads, receipts, profiles; and the token endpoint with its metadata."""
+"""The provider API, /v1: sessions, payloads with documents, receipts, profiles; and the token endpoint.
+
+Its deliveries and its webhook stand beside this, in `provider_deliveries` and `provider_webhook`.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -9,23 +13,26 @@ import msgspec
 from litestar import Response, Router, delete, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, QueryParameter
+from msgspec.structs import replace
 
 from broker import oauth
 from broker.clock import iso, utc
-from broker.creation import IdempotencyKey, SessionRequest, create, journey_url
+from broker.creation import IdempotencyKey, create, journey_url, request_kind
 from broker.delivery import acknowledge
 from broker.errors import Problem
-from broker.http import problems
+from broker.http import problems, provider_deliveries, provider_webhook
 from broker.http.requests import AnyRequest, bearer, body_of, parts_of
 from broker.http.stopping import stopped
 from broker.parts import Parts
 from broker.providers import Provider
 from broker.views import ProviderView, for_provider
+from schemas import consent
 from schemas.base import Inbound, View
 from schemas.payload import json_schema
+from sessions.change import Change
 from sessions.errors import Refused
 from sessions.lifecycle import DAY
-from sessions.model import HouseholdPolicy, State, Text
+from sessions.model import HouseholdPolicy, Session, State, Text
 from sessions.store.sessions import Opened
 
 PAGE_SIZE = 50
@@ -90,6 +97,8 @@ class ProfileView(View, frozen=True, kw_only=True):
     household: HouseholdPolicy
     bsn_basis: str | None
     sealing: Literal["default", "nlgov"]
+    documents: bool
+    partial: bool
 
 
 async def caller_of(request: AnyRequest) -> Provider:
@@ -105,11 +114,11 @@ async def _own(parts: Parts, caller: Provider, session_id: str) -> Opened:
     return opened
 
 
-@post("/sessions", status_code=201, body=SessionRequest)
+@post("/sessions", status_code=201, body=request_kind)
 async def create_session(request: AnyRequest, caller: NamedDependency[Provider]) -> Response[Created]:
     """Open a session. With an Idempotency-Key the same request may be sent again and answers the same."""
     parts = parts_of(request)
-    asked = await body_of(request, SessionRequest)
+    asked = await body_of(request, request_kind(parts.settings))
     key = _idempotency_key(request)
     opened = await create(parts, caller, asked, key)
     session = opened.session
@@ -168,17 +177,43 @@ async def cancel_session(
     return for_provider(await stopped(parts, await _own(parts, caller, session_id), "provider"))
 
 
+async def _fetching(parts: Parts, opened: Opened) -> Session:
+    """The session, noted as one whose payload the provider may have: before it is read, so that no reading goes by."""
+
+    def decide(session: Session, now: float) -> Change | None:
+        waits = session.state is State.CONSENTED and session.pulled_at is None
+        return Change(session=replace(session, pulled_at=now)) if waits else None
+
+    return (await parts.sessions.move(opened.session.id, decide, parts.clock(), opened)).session
+
+
 @get("/sessions/{session_id:str}/payload", media_type="application/jose")
 async def read_payload(
     request: AnyRequest, caller: NamedDependency[Provider], session_id: FromPath[str]
 ) -> Response[bytes]:
     """The sealed payload (compact JWE), as often as wanted until it is acknowledged."""
     parts = parts_of(request)
-    session = (await _own(parts, caller, session_id)).session
+    session = await _fetching(parts, await _own(parts, caller, session_id))
     sealed = await parts.sessions.payload(session_id)
     if sealed is None or session.payload_digest is None:
         raise Refused("session-ended" if session.ended else "wrong-state")
     return Response(sealed, media_type="application/jose", headers={"ETag": f'"{session.payload_digest}"'})
+
+
+@get("/sessions/{session_id:str}/payload/documents/{number:int}", media_type="application/jose")
+async def read_document(
+    request: AnyRequest, caller: NamedDependency[Provider], session_id: FromPath[str], number: FromPath[int]
+) -> Response[bytes]:
+    """A sealed original of the payload's `documents` (compact JWE), as often as wanted until it is acknowledged."""
+    parts = parts_of(request)
+    session = await _fetching(parts, await _own(parts, caller, session_id))
+    if session.payload_digest is None:
+        raise Refused("session-ended" if session.ended else "wrong-state")
+    sealed = await parts.sessions.document(session_id, number)
+    if sealed is None:
+        raise Problem("not-found")
+    digest = hashlib.sha256(sealed).hexdigest()
+    return Response(sealed, media_type="application/jose", headers={"ETag": f'"{digest}"'})
 
 
 @post("/sessions/{session_id:str}/acknowledgement", status_code=200, body=Acknowledgement)
@@ -210,6 +245,12 @@ async def list_profiles(caller: NamedDependency[Provider]) -> tuple[ProfileView,
 def payload_schema() -> dict[str, Any]:
     """Payload 1.0 as JSON Schema."""
     return json_schema()
+
+
+@get("/schemas/consent-receipt-1.0.json", media_type="application/schema+json", sync_to_thread=False)
+def consent_receipt_schema() -> dict[str, Any]:
+    """A consent receipt 1.0 as JSON Schema."""
+    return consent.json_schema()
 
 
 @post("/oauth/token", status_code=200, include_in_schema=False, exception_handlers=problems.OAUTH_HANDLERS)
@@ -267,13 +308,20 @@ HANDLERS: Any = [
     read_session,
     cancel_session,
     read_payload,
+    read_document,
     acknowledge_payload,
     read_receipts,
     list_profiles,
+    *provider_deliveries.HANDLERS,
+    *provider_webhook.HANDLERS,
 ]
 
 
 def routers() -> list[Any]:
     """The provider's surface."""
-    api = Router("/v1", route_handlers=[*HANDLERS, payload_schema], dependencies={"caller": Provide(caller_of)})
+    api = Router(
+        "/v1",
+        route_handlers=[*HANDLERS, payload_schema, consent_receipt_schema],
+        dependencies={"caller": Provide(caller_of)},
+    )
     return [api, token, metadata, jwks, security_txt]

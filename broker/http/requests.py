@@ -13,6 +13,7 @@ from litestar import Request
 from broker.errors import Problem
 from broker.parts import Parts
 from broker.texts import Language
+from connectors.contract import DocumentRefused
 
 AnyRequest = Request[Any, Any, Any]
 MAX_BODY_BYTES = 64 * 1024
@@ -54,6 +55,19 @@ async def sent_in(request: AnyRequest, kind: type[_T]) -> _T:
         return msgspec.convert(fields, kind, strict=False)
     except ValueError:  # no UTF-8, too many fields, or not what was asked
         raise Problem("invalid-request") from None
+
+
+async def file_of(request: AnyRequest, max_bytes: int) -> bytes:
+    """The body as it is, whatever it is called. Raises DocumentRefused(too-large) as soon as that is known."""
+    length = request.headers.get("content-length", "0")
+    if length.isdecimal() and int(length) > max_bytes:
+        raise DocumentRefused("too-large")
+    taken = bytearray()
+    async for chunk in request.stream():
+        taken += chunk
+        if len(taken) > max_bytes:
+            raise DocumentRefused("too-large")
+    return bytes(taken)
 
 
 def mistakes(raw: bytes, kind: type[msgspec.Struct]) -> tuple[str, ...]:

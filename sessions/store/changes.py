@@ -57,6 +57,7 @@ class Changes:
         self._telling: set[asyncio.Task[None]] = set()
         self._subscription: Subscription | None = None
         self._task: asyncio.Task[None] | None = None
+        self.ending = False
 
     async def start(self) -> None:
         """Subscribe; returns once the store confirmed. Raises StoreUnavailable."""
@@ -73,6 +74,11 @@ class Changes:
                 await self._task
         if self._subscription is not None:
             await self._subscription.aclose()
+
+    def end(self) -> None:
+        """The process is about to stop, and says so to everybody who watches: `ending` is why they wake."""
+        self.ending = True
+        self._wake(*self._watches)
 
     def watch(self, name: str) -> Watch:
         """Watch one thing from now on; close the watch when done."""
@@ -111,6 +117,9 @@ class Changes:
                 names = [text, name]
                 if ear := self._ears.get(name):
                     ear(words)
-            for name in names:
-                for watch in tuple(self._watches.get(name, ())):
-                    watch.wake()
+            self._wake(*names)
+
+    def _wake(self, *names: str) -> None:
+        for name in names:
+            for watch in tuple(self._watches.get(name, ())):
+                watch.wake()

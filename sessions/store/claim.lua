@@ -3,8 +3,9 @@
 -- A worker that dies, or never hears this answer, loses its lease, and the entry is due again.
 --
 -- KEYS[1] queue (sorted set); ARGV[1] now, ARGV[2] end of the lease, ARGV[3] how many at most
-local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])
-for _, entry in ipairs(due) do
-  redis.call('ZADD', KEYS[1], 'XX', ARGV[2], entry)
+-- Answers each entry followed by the score it had: of one that another worker lost, the end of that lease.
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[3])
+for number = 1, #due, 2 do
+  redis.call('ZADD', KEYS[1], 'XX', ARGV[2], due[number])
 end
 return due

@@ -79,6 +79,17 @@ class Connection:
         answers = [await _durability(self.client.config_get, target_nodes=node) for node in self.client.get_primaries()]
         return next(worst for worst in _DURABILITIES if worst in answers)
 
+    async def rewrite_log(self) -> bool:
+        """Have every primary begin to write its append-only file anew, without what was deleted.
+
+        One that is at it already goes on. False where the store does not allow us to ask. Raises one of UNAVAILABLE.
+        """
+        if not isinstance(self.client, RedisCluster):
+            return await _rewrites(self.client.execute_command)
+        nodes = self.client.get_primaries()
+        answers = [await _rewrites(self.client.execute_command, target_nodes=node) for node in nodes]
+        return all(answers)
+
     async def close(self) -> None:
         """Close every connection but those of subscriptions, which are closed by who holds them."""
         await self._close()
@@ -281,6 +292,14 @@ async def _durability(config_get: Callable[..., Awaitable[Any]], **where: Cluste
         return "no-aof"
     modes: Mapping[str, Durability] = {"always": "always", "everysec": "everysec", "no": "no-fsync"}
     return modes.get(settings["appendfsync"], "unknown")
+
+
+async def _rewrites(execute: Callable[..., Awaitable[Any]], **where: ClusterNode) -> bool:
+    try:
+        await execute("BGREWRITEAOF", **where)
+    except redis_errors.ResponseError as refused:
+        return "in progress" in str(refused)
+    return True
 
 
 def _text(value: bytes | str) -> str:

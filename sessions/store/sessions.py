@@ -11,7 +11,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from sessions import delivering
 from sessions.change import Change, Effect
+from sessions.delivering import Attempt, Line
 from sessions.errors import Refused
 from sessions.lifecycle import DAY, IDLE_SECONDS, attempt_end, deadline
 from sessions.model import Session, State
@@ -45,6 +47,13 @@ class Queued(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     attempts: int = 0
     first_failure_at: float | None = None
+    due_at: float | None = None  # None: as soon as it was queued
+    tried: tuple[Attempt, ...] = ()
+
+    @property
+    def due(self) -> float:
+        """When it is to be done, unless a worker has it in hand: its score in the queue, then, is the lease's end."""
+        return self.queued_at if self.due_at is None else self.due_at
 
 
 Decide = Callable[[Session, float], "Change | None"]
@@ -63,6 +72,11 @@ def key(session_id: str, kind: str) -> str:
 def outbox_key(partition_tag: str, effect_key: str) -> str:
     """The key of one effect in a partition's outbox."""
     return f"{partition_tag}:effect:{effect_key}"
+
+
+def log_key(session_id: str) -> str:
+    """The key of a session's delivery log: a line per event, by its sequence number."""
+    return key(session_id, "deliveries")
 
 
 class SessionStore:
@@ -141,15 +155,18 @@ class SessionStore:
                 return after
         raise Refused("busy")
 
-    async def apply(self, change: Change, current: Opened, now: float) -> Opened | None:
-        """Carry out a change in one step; None when the session is no longer the one it was made for."""
+    async def apply(self, change: Change, current: Opened, now: float, also: tuple[Guard, ...] = ()) -> Opened | None:
+        """Carry out a change in one step; None when the session is no longer the one it was made for.
+
+        `also` must hold too, or it is None as well.
+        """
         session_id = current.session.id
-        guard = Guard("field", key(session_id, "session"), "v", str(current.version))
+        guards = (Guard("field", key(session_id, "session"), "v", str(current.version)), *also)
         if change.forget:
             writes = _forget(current.session, current.version + 1, now)
         else:
             writes = _writes(change, current.version + 1, current.seen_at, now, current.session)
-        if await step(self.connection, self._mark(session_id), (guard,), tuple(writes)) is not None:
+        if await step(self.connection, self._mark(session_id), guards, tuple(writes)) is not None:
             return None
         seen = max(now, current.seen_at) if change.heard else current.seen_at
         return Opened(session=change.session, version=current.version + 1, seen_at=seen)
@@ -164,6 +181,10 @@ class SessionStore:
     async def payload(self, session_id: str) -> bytes | None:
         """The sealed payload that waits for the provider."""
         return await answer(self.connection.client.get(key(session_id, "payload")))
+
+    async def document(self, session_id: str, number: int) -> bytes | None:
+        """One of the sealed originals that lie beside the payload."""
+        return await answer(self.connection.client.hget(key(session_id, "documents"), str(number)))
 
     async def session_of_code(self, partition: int, digest: str) -> str:
         """The session a typed code belongs to. Raises Refused(token-invalid)."""
@@ -210,26 +231,34 @@ def _writes(change: Change, version: int, seen_at: float, now: float, before: Se
         Write("ZADD", f"{slot(session.id)}:deadlines", (repr(due), session.id)),
     ]
     if change.vault:
-        fields = tuple(part for item in change.vault.items() for part in item)
-        writes += [Write("HSET", vault, fields), Write("PEXPIREAT", vault, (backstop,))]
+        writes += _hash_writes(vault, change.vault, backstop)
     if change.vault_drop:
         writes.append(Write("HDEL", vault, change.vault_drop))
     if change.payload is not None:
         writes.append(Write("SET", key(session.id, "payload"), (change.payload, "PXAT", backstop)))
+    if change.documents:
+        writes += _hash_writes(key(session.id, "documents"), change.documents, backstop)
     writes += _code_writes(change)
     writes += _effect_writes(change, version, now, moved=before is None or before.state is not session.state)
+    writes += _log_writes(change, backstop)
     writes.append(Write("PUBLISH", "", (CHANNEL, f"session {session.id}")))
     return writes
 
 
+def _hash_writes(name: str, values: dict[str, bytes], backstop: int) -> list[Write]:
+    fields = tuple(part for item in values.items() for part in item)
+    return [Write("HSET", name, fields), Write("PEXPIREAT", name, (backstop,))]
+
+
 def _purge_writes(session: Session, before: Session | None) -> list[Write]:
-    """Beside the vault: the payload, what waits to be sent, and a typed code that is still shown."""
+    """Beside the vault: the payload and its documents, what waits to be sent, and a typed code that is still shown."""
     tag = slot(session.id)
     typed = before.pairing.typed if before else None
     effects = [f"data:{session.id}", f"mail:{session.id}"]
     effects += [f"sms:{session.id}:{number + 1}" for number in range(before.texts_sent if before else 0)]
     return [
         Write("UNLINK", key(session.id, "payload")),
+        Write("UNLINK", key(session.id, "documents")),
         Write("ZREM", f"{tag}:outbox", tuple(effects)),
         *(Write("UNLINK", outbox_key(tag, effect)) for effect in effects),
         *([Write("UNLINK", f"{tag}:code:{typed.digest}")] if typed else []),
@@ -263,15 +292,33 @@ def _queue(session: Session, effects: list[Effect], version: int, now: float) ->
             Write("HSET", outbox_key(tag, effect.key), ("e", _encoder.encode(queued), "id", f"{version}")),
             Write("ZADD", f"{tag}:outbox", (repr(now), effect.key)),
         ]
+        if effect.kind in ("data", "notice"):
+            line = Line(sequence=effect.sequence, event_id=effect.event_id, type=effect.type, queued_at=now)
+            oldest = str(effect.sequence - delivering.PLACES)
+            writes += [line_write(session.id, line), Write("HDEL", log_key(session.id), (oldest,))]
     if effects:
         writes.append(Write("PUBLISH", "", (CHANNEL, f"work {partition_of(session.id)}")))
     return writes
+
+
+def line_write(session_id: str, line: Line) -> Write:
+    """What puts a line into a session's delivery log."""
+    return Write("HSET", log_key(session_id), (str(line.sequence), delivering.written(line)))
+
+
+def _log_writes(change: Change, backstop: int) -> list[Write]:
+    """The delivery log lives as long as its session."""
+    if not change.session.recipient.webhook:
+        return []
+    said = [line_write(change.session.id, change.line)] if change.line is not None else []
+    return [*said, Write("PEXPIREAT", log_key(change.session.id), (backstop,))]
 
 
 def _forget(session: Session, version: int, now: float) -> list[Write]:
     """The tombstone's time is over: nothing of the session stays, and its place in the list goes."""
     return [
         Write("UNLINK", key(session.id, "session")),
+        Write("UNLINK", log_key(session.id)),
         Write("ZREM", f"{slot(session.id)}:deadlines", (session.id,)),
         *_queue(session, [Effect(key=f"index:{session.id}", kind="index", type="forget")], version, now),
     ]

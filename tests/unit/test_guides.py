@@ -29,6 +29,7 @@ from broker.errors import CATALOGUE
 from broker.settings import Settings, documented, load
 from broker.telemetry import metrics
 from connectors.contract import Absent, Connector, Context, Failed, Field, Found, Skipped, SourceError, Subject
+from connectors.documents import DocumentSettings
 from connectors.login import LoginSettings
 from connectors.outbound import Door
 from connectors.registry import default_registry
@@ -47,10 +48,12 @@ every_guide = pytest.mark.parametrize("guide", GUIDES)
 # What only citizens' phones and browsers meet; any other code belongs in the provider's table.
 FOR_CITIZENS = re.findall(
     r"\S+",
-    "already-paired consent-needs-login frozen household-unknown invalid-proof login-unavailable login-unknown "
-    "not-ready not-your-part pairing-ended replayed review-changed source-busy source-required taken-over "
-    "token-invalid too-many-requests too-many-texts unknown-person unknown-source use-dpop-nonce wrong-code "
-    "wrong-person wrong-secret",
+    "already-paired consent-needs-login document-damaged document-encrypted document-not-supported "
+    "document-other-document document-too-large document-too-many-pages document-too-slow document-version "
+    "document-wrong-person frozen household-unknown invalid-proof login-unavailable login-unknown not-ready "
+    "not-your-part pairing-ended replayed review-changed source-busy source-required source-unavailable "
+    "taken-over token-invalid too-many-documents too-many-texts unknown-person unknown-source "
+    "uploads-off use-dpop-nonce wrong-code wrong-person wrong-secret",
 )
 TIMES = {
     "a session waits for someone to start, by default": Settings().session_hours * HOUR,
@@ -188,6 +191,18 @@ def test_the_settings_file_is_one(tmp_path: Path) -> None:
     assert [field.name for field in msgspec.structs.fields(LoginSettings) if field.name not in login] == []
 
 
+def test_the_uploads_of_the_guide_are_settings() -> None:
+    """Every setting of the table is named in its block, with its default where one is given."""
+    text = block("operator", "uploads.toml")
+    given = msgspec.convert(tomllib.loads(text)["uploads"], DocumentSettings)
+    assert given.sources == ("uwv", "mijnpensioenoverzicht")
+    plain = DocumentSettings()
+    for field in msgspec.structs.fields(DocumentSettings):
+        assert field.name in text
+        if isinstance(default := getattr(plain, field.name), int | float):
+            assert f"{field.name} = {default:g}" in text or f"{field.name} = {default}" in text
+
+
 def test_metrics_and_log_events_exist() -> None:
     """Metrics with their labels; every event in the guide is logged, and every error is in the guide."""
     families: list[Metric] = list(metrics.collect())
@@ -204,7 +219,7 @@ def test_metrics_and_log_events_exist() -> None:
 
 
 class Webhook:
-    """The guide's webhook: checks both signatures as the guide does, keeps the events, and answers data with 410."""
+    """The guide's webhook: checks both signatures as the guide does, keeps the events, and is not ready for data."""
 
     def __init__(self) -> None:
         self.guide = run_python(block("provider", "receive.py"))
@@ -221,7 +236,7 @@ class Webhook:
         async with self.news:
             self.events[event["type"].rpartition(".")[2]] = event
             self.news.notify_all()
-        return web.Response(status=410 if "payload" in event["data"] else 204)
+        return web.Response(status=503 if "payload" in event["data"] else 204)
 
     async def wait_for(self, kind: str) -> dict[str, Any]:
         """What the event of this kind says. Raises TimeoutError."""
@@ -320,6 +335,8 @@ async def test_a_provider_gets_there_with_the_guide_alone(house: House, tmp_path
         assert (delivered["status"], set(receipts["consentReceiptDigests"])) == ("delivered", {"applicant"})
         assert receipts["purgeReceipt"] == (await webhook.wait_for("delivered"))["purgeReceipt"]
         assert (await shell.run("token.sh", "cancel.sh"))[0]["status"] == "delivered"
+        hook, tried, waiting = await shell.run("token.sh", "webhook.sh")
+        assert (hook["status"], tried["outcome"], waiting["deliveries"]) == ("enabled", "accepted", [])
 
 
 async def opened(house: House, folder: Path, sealed: str) -> tuple[dict[str, Any], str]:

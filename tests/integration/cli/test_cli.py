@@ -78,6 +78,24 @@ def test_a_provider_is_added_listed_rotated_and_removed(run: Run, tmp_path: Path
     assert run("provider", "list").stdout == ""
 
 
+def test_a_rotated_secret_leaves_the_former_for_a_while(run: Run, tmp_path: Path, office: BackOffice) -> None:
+    """Both sign meanwhile, and the provider's file is not needed for it; without an overlap the former is gone."""
+    run("provider", "add", written(tmp_path, office))
+    assert run("provider", "rotate", "gemeente", "--overlap-hours", "0").exit_code == 0
+    assert run("provider", "rotate", "gemeente", "--overlap-hours", "169").exit_code == 2
+    rotated = run("provider", "rotate", "gemeente")
+    assert rotated.stdout.count("whsec_") == 1
+
+
+def test_deliveries_are_listed_and_retried(run: Run, tmp_path: Path, office: BackOffice) -> None:
+    """A provider that sent nothing has none; what is not there cannot be tried again, and that is said in one line."""
+    run("provider", "add", written(tmp_path, office))
+    listed = run("delivery", "list", "gemeente", "--status", "waiting", "--type", "data")
+    assert (listed.exit_code, listed.stdout) == (0, "")
+    refused(run("delivery", "retry", f"{'0' * 22}-1"), "no such delivery")
+    refused(run("delivery", "retry", "geheim"), "no such delivery")
+
+
 def test_adding_again_replaces(run: Run, tmp_path: Path, office: BackOffice) -> None:
     """A changed file takes the place of the former; without a webhook no secret is shown."""
     assert run("provider", "add", written(tmp_path, office)).exit_code == 0

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from broker import purge
 from sandbox.citizen import collect
 from sandbox.personas import HOUSEHOLDS, canaries
 from sandbox.residue import Search, all_files
 from sandbox.stage import SOURCES
 from tests import stores
 from tests.house import House, standing
-from tests.integration.journey.steps import own_phone
+from tests.integration.journey.steps import eventually, own_phone
 from tests.stores import Store
 
 _HOUSEHOLD = "married-couple"
@@ -96,3 +98,41 @@ async def test_the_search_would_find_them(tmp_path: Path) -> None:
         store.nodes[0].client.set("leak", surname.encode("utf-16-le"))
         found = Search(canaries(HOUSEHOLDS[_HOUSEHOLD]), _PLANTED).files("leak", all_files(tmp_path / "single"))
         assert found.count == 1
+
+
+async def test_what_was_deleted_leaves_the_file_within_a_day(tmp_path: Path) -> None:
+    """A worker has the append-only file written anew when it begins; no other process does so again that day."""
+    with stores.single(tmp_path) as store:
+        client, folder = store.nodes[0].client, tmp_path / "single"
+        client.set("deleted", _PLANTED)
+        client.unlink("deleted")
+        assert _PLANTED.encode() in _appended(folder)
+        world = tmp_path / "house"
+        world.mkdir()
+        async with standing(world, store.url) as house:
+            await eventually(_is_true(lambda: _PLANTED.encode() not in _appended(folder)))
+            before = client.info("persistence")["aof_rewrites"]
+            await purge.rewrite_log(house.parts)
+            assert client.info("persistence")["aof_rewrites"] == before
+
+
+async def test_a_file_that_may_not_be_written_anew_is_tried_again(tmp_path: Path) -> None:
+    """A store that forbids it costs nobody the turn: it is taken as soon as it is allowed."""
+    with stores.single(tmp_path) as store:
+        client = store.nodes[0].client
+        client.execute_command("ACL", "SETUSER", "default", "-bgrewriteaof")
+        world = tmp_path / "house"
+        world.mkdir()
+        async with standing(world, store.url) as house:
+            await purge.rewrite_log(house.parts)
+            assert client.info("persistence")["aof_rewrites"] == 0
+            client.execute_command("ACL", "SETUSER", "default", "+bgrewriteaof")
+            await purge.rewrite_log(house.parts)
+            await eventually(_is_true(lambda: client.info("persistence")["aof_rewrites"] == 1))
+
+
+def _is_true(holds: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
+    async def asked() -> bool:
+        return holds()
+
+    return asked

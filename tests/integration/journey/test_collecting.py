@@ -8,6 +8,8 @@ import pytest
 from msgspec.structs import replace
 from yarl import URL
 
+from broker.collection import LOGIN_EXCHANGE_SECONDS
+from connectors.belastingdienst import Belastingdienst
 from connectors.uwv import connector as uwv
 from sandbox.citizen import collect, log_in
 from sandbox.stage import SOURCES
@@ -237,7 +239,7 @@ async def test_a_lease_that_ran_out_is_an_interruption(tmp_path: Path, single_st
         await phone.wait_for(lambda v: v.persons["applicant"].here)  # the login proved who this is
         with refused("source-busy"):
             await phone.login("applicant", "belastingdienst")
-        await house.pass_time(61)
+        await house.pass_time(Belastingdienst.manifest.timeout_seconds + LOGIN_EXCHANGE_SECONDS + 1)
         source = await settled(phone, "applicant", "belastingdienst")
         assert (source.status, source.failure, source.retryable) == ("failed", "interrupted", True)
         await house.fault("belastingdienst", "none")

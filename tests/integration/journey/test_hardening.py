@@ -34,7 +34,7 @@ async def test_a_crash_in_a_delivery_counts_as_an_attempt(house: House, monkeypa
         raise ZeroDivisionError
 
     with monkeypatch.context() as broken:
-        broken.setattr("broker.delivery.Delivery._post", crash)
+        broken.setattr("broker.delivery.post", crash)
         await house.office.cancel(created.id)
         while not await _waits_until(house, created.id) > house.now() + 50:
             await house.parts.connection.client.ping()

@@ -14,12 +14,14 @@ from typing import TypeVar
 
 import pytest
 
+from broker.ledger import Ledger
 from sandbox.answers import ApiError
 from sandbox.browser import Browser
 from sandbox.citizen import log_in
 from sandbox.phone import Phone, PhoneView
+from sandbox.stage import PROVIDER
 from tests.house import House, standing
-from tests.integration.journey.steps import keys, watch_refusals
+from tests.integration.journey.steps import eventually, keys, watch_refusals
 from tests.stores import DroppingProxy, Store
 
 _T = TypeVar("_T")
@@ -98,6 +100,17 @@ class _Citizen:
                 return
         raise AssertionError("the payload did not arrive")
 
+    async def entered(self) -> int:
+        """How many lines the ledger has, once the consent is in it, which may have to wait for a lease as well."""
+        ledger = Ledger(self._house.parts)
+
+        async def grown() -> bool:
+            await self._house.pass_time(1)
+            return await ledger.size(PROVIDER) > 0
+
+        await eventually(grown)
+        return await ledger.size(PROVIDER)
+
 
 @pytest.mark.parametrize("command", _COMMANDS)
 async def test_a_lost_reply_at_every_step_costs_nothing(tmp_path: Path, single_store: Store, command: str) -> None:
@@ -110,6 +123,7 @@ async def test_a_lost_reply_at_every_step_costs_nothing(tmp_path: Path, single_s
         data = [event for event in house.office.received if event.kind == "data"]
         assert [(event.session_id, event.accepted, event.same_bytes) for event in data] == [(session_id, True, True)]
         assert len((await citizen.ask(house.office.list)).sessions) == 1
+        assert await citizen.entered() == 1
         assert not [name for name in keys(single_store) if b":vault:" in name or b":payload:" in name]
 
 

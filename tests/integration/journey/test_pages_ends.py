@@ -83,6 +83,12 @@ async def _withdrawn(going: Going) -> None:
     await going.phone.withdraw()
 
 
+async def _pulled_and_withdrawn(going: Going) -> None:
+    await going.consent()
+    await going.house.office.pull_payload(going.session_id)
+    await going.phone.withdraw()
+
+
 WAYS: dict[str, Callable[[Going], Awaitable[None]]] = {
     "delivered": _delivered,
     "undelivered": _undelivered,
@@ -91,6 +97,7 @@ WAYS: dict[str, Callable[[Going], Awaitable[None]]] = {
     "provider": _provider,
     "declined": _declined,
     "withdrawn": _withdrawn,
+    "withdrawn-maybe": _pulled_and_withdrawn,
 }
 
 
@@ -126,7 +133,7 @@ async def test_every_end_is_explained_with_a_way_on(
     assert visitor.forms() == []
     assert seen.has("receipt")
     assert session_id in seen.words()
-    was_sent = outcome in ("delivered", "undelivered", "withdrawn")
+    was_sent = outcome in ("delivered", "undelivered", "withdrawn", "withdrawn-maybe")
     assert len(seen.all("ol[@class='timeline']")) == was_sent
     stranger = Visitor(web, house.url)
     seen = await stranger.open(link)

@@ -22,7 +22,7 @@ from tests.stores import Store
 Who = Literal["pc", "phone", "provider"]
 
 # What may be in the store after the end: the tombstone, marks, queues and lists. No vault, no payload, no typed code.
-_KINDS = {"session", "deadlines", "outbox", "effect", "request", "proof", "idempotency"}
+_KINDS = {"session", "deliveries", "deadlines", "outbox", "effect", "request", "proof", "idempotency"}
 _STOPS: list[tuple[State, Who]] = [
     (State.CREATED, "provider"),
     *((state, who) for state in (State.OPENED, State.PAIRING) for who in ("pc", "provider")),
@@ -126,9 +126,9 @@ async def test_delivered_means_empty_too(house: House, single_store: Store) -> N
     await house.office.wait_for("delivered", created.id)
     await _is_empty(house, single_store, created.id)
     left = (await house.parts.sessions.read(created.id)).session
-    # Four answers and the identity proven for each of them.
+    # Four answers, the identity proven for each of them, and the receipt that was sealed to the phone.
     assert {name: left.counts[name] for name in ("vaultRecords", "vaultKeys", "phones", "payloads", "consents")} == {
-        "vaultRecords": 8,
+        "vaultRecords": 9,
         "vaultKeys": 1,
         "phones": 1,
         "payloads": 1,

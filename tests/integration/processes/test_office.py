@@ -24,6 +24,22 @@ async def _asked(http: aiohttp.ClientSession, method: str, url: str) -> tuple[in
     raise TimeoutError(url)
 
 
+async def _opens_with_a_case(http: aiohttp.ClientSession, url: str) -> None:
+    """Its page has a button for every case, which leads to the citizen's page; a case that does not exist is told."""
+    browser = {"Accept": "text/html"}
+    async with http.get(url, headers=browser) as page:
+        assert 'name="testCase" value="source-down"' in await page.text()
+    async with http.get(f"{url}/sandbox/style.css") as style:
+        assert style.content_type == "text/css"
+    case = {"testCase": "partner-mismatch"}
+    async with http.post(f"{url}/sessions", data=case, headers=browser, allow_redirects=False) as answer:
+        assert (answer.status, "/j/" in answer.headers["Location"]) == (303, True)
+        journey = Browser(answer.headers["Location"], http)
+    assert (await journey.open()).household == "couple"
+    async with http.post(f"{url}/sessions", data={"testCase": "nothing"}) as answer:
+        assert (answer.status, "invalid-request" in (await answer.json())["error"]) == (502, True)
+
+
 async def test_the_office_runs_by_itself(tmp_path: Path) -> None:
     """Unregistered it says what to do; registered it opens a session, and what happens there comes in."""
     async with stage.running(tmp_path) as running:
@@ -49,6 +65,7 @@ async def test_the_office_runs_by_itself(tmp_path: Path) -> None:
             while not told["received"]:
                 _, told = await _asked(running.http, "GET", url)
             assert (told["received"][0]["kind"], told["refused"]) == ("opened", 0)
+            await _opens_with_a_case(running.http, url)
         finally:
             office.terminate()
             await office.wait()

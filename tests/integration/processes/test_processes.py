@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from contextlib import aclosing
 from pathlib import Path
@@ -17,6 +18,7 @@ from sandbox.stage import SOURCES, Stage, running
 from tests.stores import gone
 
 STOPS_WITHIN_SECONDS = 15.0
+AFTER_ANY_LEASE = 120
 
 
 async def linked(stage: Stage) -> tuple[str, Browser, Phone]:
@@ -44,6 +46,12 @@ def log_of(stage: Stage, name: str) -> str:
     return (stage.folder / "logs" / f"{name}.log").read_text(encoding="utf-8", errors="replace")
 
 
+def leaves_no_dump(pid: int) -> bool:
+    """Whether the memory of a process can never become a file, however it crashes."""
+    limits = Path(f"/proc/{pid}/limits").read_text(encoding="ascii")
+    return re.search(r"^Max core file size +0 +0 ", limits, re.MULTILINE) is not None
+
+
 async def test_service_and_worker_apart_and_logs_that_tell_nothing(tmp_path: Path) -> None:
     """Deliveries come from the worker's process; no log of a journey names person, link, address or query."""
     async with running(tmp_path, slow_seconds=0.1) as stage:
@@ -55,6 +63,7 @@ async def test_service_and_worker_apart_and_logs_that_tell_nothing(tmp_path: Pat
         await stage.http.get(f"{stage.broker_url}/nergens/geheim-pad?geheime-vraag=1")
         await delivered(stage, session_id, phone)
         assert (await browser.status()).status == "delivered"
+        assert all(leaves_no_dump(stage.processes[name].pid) for name in ("serve", "worker"))
         logs = {name: log_of(stage, name) for name in ("serve", "worker")}
         payload = stage.backoffice.payload or {}
     assert "delivery.attempted" in logs["worker"]
@@ -115,17 +124,22 @@ async def stops_in_time(stage: Stage, name: str) -> None:
 
 
 async def test_it_stops_with_streams_open(tmp_path: Path) -> None:
-    """SIGTERM: streams are cut, the worker finishes, the store goes last, within fifteen seconds."""
+    """SIGTERM: streams end by themselves and whole, the worker finishes, the store goes last."""
     async with running(tmp_path, worker_apart=False) as stage:
         _, browser, phone = await linked(stage)
         async with aclosing(browser.events()) as pc, aclosing(phone.events()) as handset:
             await anext(pc)
             await anext(handset)
             await stops_in_time(stage, "serve")
+            # One that the server had to cut, ten seconds later, would raise here.
+            assert [[view async for view in stream] for stream in (pc, handset)] == [[], []]
 
 
 async def test_what_waited_is_done_after_a_restart(tmp_path: Path) -> None:
-    """A service that was killed comes back with its sessions, its provider and what was to be delivered."""
+    """A service that was killed comes back, minutes later, with sessions, provider and what was to be delivered.
+
+    What it was about to do when it died is taken up once its lease has passed.
+    """
     async with running(tmp_path, slow_seconds=0.1, worker_apart=False) as stage:
         session_id, browser, phone = await linked(stage)
         await collect(phone, "applicant", "single", SOURCES)
@@ -133,6 +147,9 @@ async def test_what_waited_is_done_after_a_restart(tmp_path: Path) -> None:
         assert (await phone.consent("applicant", await phone.review())).sent
         os.kill(stage.processes["serve"].pid, signal.SIGKILL)
         await stage.processes["serve"].wait()
+        stage.backoffice.answer_with = []
+        (tmp_path / "later").write_text(str(AFTER_ANY_LEASE), encoding="ascii")
+        stage.environment["OPHAALBRUG_CLOCK_OFFSET_FILE"] = str(tmp_path / "later")
         await stage.start("serve", "serve")
         await stage.ready()
         received = await stage.backoffice.wait_for("data", session_id, 60)

@@ -13,7 +13,7 @@ import jwt
 from jwcrypto.jwk import JWK
 from jwt.algorithms import OKPAlgorithm
 
-from sandbox.registration import ASSERTION_TYPE
+from ophaalbrug_provider.conversations import ASSERTION_TYPE
 from tests.house import House
 from tests.integration.provider.asking import Answer, ask
 

@@ -8,10 +8,20 @@ import pytest
 import pytest_asyncio
 
 from sandbox.backoffice import BackOffice
-from sandbox.stage import PROFILES
+from sandbox.registration import ProfileEntry, Text
+from sandbox.stage import FIELDS, PROFILES
 from tests import stores
 from tests.house import House, standing
 from tests.integration.provider.asking import registered
+
+UPLOADS = '{"sources": ["mijnpensioenoverzicht"]}'
+WITH_DOCUMENTS = ProfileEntry(
+    id="pensioen",
+    purpose=Text(nl="Pensioen (oefening)", en="Pension (practice)"),
+    required=("mijnpensioenoverzicht",),
+    fields=FIELDS,
+    documents=True,
+)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -19,7 +29,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Hous
     """A house on a store of its own, that stands while the file's tests run."""
     folder = tmp_path_factory.mktemp("house")
     with stores.single(tmp_path_factory.mktemp("store")) as store:
-        async with standing(folder, store.url) as built:
+        async with standing(folder, store.url, settings={"OPHAALBRUG_UPLOADS": UPLOADS}) as built:
             yield built
 
 
@@ -27,5 +37,5 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Hous
 async def other(house: House, tmp_path_factory: pytest.TempPathFactory) -> BackOffice:
     """Another provider, without a webhook."""
     office = BackOffice("waterschap", house.url, house.http, clock=house.now)
-    profiles = [profile for profile in PROFILES if profile.sealing == "default"]
+    profiles = [profile for profile in PROFILES if profile.sealing == "default"] + [WITH_DOCUMENTS]
     return await registered(house, tmp_path_factory.mktemp("other"), office, profiles)

@@ -40,12 +40,16 @@ class Came(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Receiver:
-    """The webhook of `office`. Answers 204, but first what is in `replies`; checks nothing: that is for the tests."""
+    """The webhook of `office`. Answers 204, but first what is in `replies`; checks nothing: that is for the tests.
+
+    `on_data`, while it is set, answers every event with data, and only those.
+    """
 
     def __init__(self, office: BackOffice) -> None:
         self.office = office
         self.came: list[Came] = []
         self.replies: list[Reply] = []
+        self.on_data: Reply | None = None
         self._news = asyncio.Condition()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -53,8 +57,11 @@ class Receiver:
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
         async with self._news:
-            self.came.append(Came(method=request.method, path=request.path, headers=headers, body=body))
+            came = Came(method=request.method, path=request.path, headers=headers, body=body)
+            self.came.append(came)
             self._news.notify_all()
+        if self.on_data is not None and body and came.kind == "data":
+            return await self.on_data(request)
         return await self.replies.pop(0)(request) if self.replies else web.Response(status=204)
 
     async def wait_for(self, holds: Callable[[list[Came]], bool], seconds: float = 10.0) -> list[Came]:

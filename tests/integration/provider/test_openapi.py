@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +18,12 @@ from broker.http import openapi
 from broker.http.openapi import phone_document, provider_document
 from broker.settings import Settings
 from sandbox.backoffice import BackOffice
+from sandbox.browser import Browser
 from tests.house import House
-from tests.integration.provider.asking import Answer, ask, consented, problem
+from tests.integration.journey.handing_over import file_of
+from tests.integration.provider.asking import Answer, ask, linked_phone, problem
+from tests.integration.provider.receiver import Receiver, receiving
+from tests.integration.provider.receiver import status as answering
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -121,16 +126,21 @@ async def test_moments_are_date_times() -> None:
 async def test_bodies_are_documented(house: House) -> None:
     """What create and acknowledgement want, with every field's bounds; nothing else has a body."""
     document = (await ask(house, "GET", "/v1/openapi.json")).json()
-    wanted = {path: "requestBody" in operation for path, method, operation in operations(document) if method == "post"}
-    assert wanted == {"/sessions": True, "/sessions/{session_id}/acknowledgement": True}
-    request = document["components"]["schemas"]["SessionRequest"]
-    assert (request["required"], request["additionalProperties"]) == (["profile"], False)
+    wanted = {path for path, _, operation in operations(document) if "requestBody" in operation}
+    assert wanted == {"/sessions", "/sessions/{session_id}/acknowledgement", "/webhook"}
+    practising = document["components"]["schemas"]["SandboxRequest"]
+    request = DOCUMENTS["provider"]["components"]["schemas"]["SessionRequest"]
+    assert practising["properties"].keys() - request["properties"].keys() == {"testCase"}
+    for body in (request, practising):
+        assert (body["required"], body["additionalProperties"]) == (["profile"], False)
 
 
-async def test_every_operation_answers_what_its_document_says(house: House, other: BackOffice) -> None:
+async def test_every_operation_answers_what_its_document_says(house: House, other: BackOffice, tmp_path: Path) -> None:
     """Each documented call, made for real: its status is there, and its body fits that status's schema."""
+    async with receiving(house, tmp_path) as receiver:
+        called = await every_webhook_call(house, receiver)
     document = (await ask(house, "GET", "/v1/openapi.json")).json()
-    session_id, _ = await consented(house, other, reference="zaak-1")
+    session_id = await with_document(house, other)
     digest = (await other.pull_payload(session_id)).digest
     acknowledged = {"json": {"payloadDigest": digest}}
     calls: list[tuple[str, str, dict[str, Any]]] = [
@@ -138,15 +148,17 @@ async def test_every_operation_answers_what_its_document_says(house: House, othe
         ("get", "/sessions", {}),
         ("get", "/sessions/{session_id}", {}),
         ("get", "/sessions/{session_id}/payload", {}),
+        ("get", "/sessions/{session_id}/payload/documents/{number}", {}),
         ("get", "/sessions/{session_id}/receipts", {}),
         ("post", "/sessions/{session_id}/acknowledgement", acknowledged),
         ("get", "/sessions/{session_id}/receipts", {}),
         ("delete", "/sessions/{session_id}", {}),
         ("get", "/profiles", {}),
     ]
-    assert {call[:2] for call in calls} == {(method, path) for path, method, _ in operations(document)}
+    documented = {(method, path) for path, method, _ in operations(document)}
+    assert {call[:2] for call in calls} | called == documented
     for method, path, content in calls:
-        url = "/v1" + path.replace("{session_id}", session_id)
+        url = "/v1" + path.replace("{session_id}", session_id).replace("{number}", "1")
         answer = await ask(house, method.upper(), url, caller=other, **content)
         assert 200 <= answer.status < 300, (method, path)
         fits(document, document["paths"][path][method], answer)
@@ -158,6 +170,47 @@ async def test_every_operation_answers_what_its_document_says(house: House, othe
     wrong = await ask(house, "POST", "/v1/sessions", caller=other, json={"nonsense": 1})
     problem(wrong, "invalid-request")
     fits(document, document["paths"]["/sessions"]["post"], wrong)
+
+
+async def every_webhook_call(house: House, receiver: Receiver) -> set[tuple[str, str]]:
+    """The calls about a webhook and its deliveries, each checked against the document; gives which they were."""
+    document, office = (await ask(house, "GET", "/v1/openapi.json")).json(), receiver.office
+    receiver.replies = [answering(500, Retry_After="60")] * 9
+    created = await office.create_session("bijstand", household="single")
+    await Browser(created.journey_url, house.http).start()
+    await receiver.wait_for(bool)
+    url = (await ask(house, "GET", "/v1/webhook", caller=office)).json()["url"]
+    calls: list[tuple[str, str, dict[str, Any]]] = [
+        ("get", "/deliveries", {}),
+        ("post", "/deliveries/{delivery_id}/_retry", {}),
+        ("get", "/webhook", {}),
+        ("put", "/webhook", {"json": {"url": url}}),
+        ("post", "/webhook/_test", {}),
+    ]
+    for method, path, content in calls:
+        address = "/v1" + path.replace("{delivery_id}", f"{created.id}-1")
+        answer = await ask(house, method.upper(), address, caller=office, **content)
+        if path.endswith("_retry") and answer.status == 409:  # the worker has it in hand just then
+            problem(answer, "delivery-under-way")
+        else:
+            assert answer.status == 200, (method, path)
+        fits(document, document["paths"][path][method], answer)
+    return {(method, path) for method, path, _ in calls}
+
+
+async def with_document(house: House, office: BackOffice) -> str:
+    """A session in which one person handed over a document and consented."""
+    created = await office.create_session("pensioen", household="single", reference="zaak-1")
+    phone = await linked_phone(house, created.journey_url)
+    await phone.upload("applicant", "mijnpensioenoverzicht", file_of("single", "mijnpensioenoverzicht"))
+    assert (await phone.consent("applicant", await phone.review())).sent
+    return created.id
+
+
+async def test_a_file_is_documented_as_bytes() -> None:
+    """What a phone hands over has no type of ours: it is told by what is in it."""
+    operation = DOCUMENTS["phone"]["paths"]["/persons/{person}/sources/{source}/upload"]["post"]
+    assert operation["requestBody"] == {"required": True, "content": {"application/octet-stream": {}}}
 
 
 def fits(document: Document, operation: Document, answer: Answer) -> None:

@@ -111,7 +111,6 @@ async def test_a_payload_too_large_to_come_along_is_fetched(house: House, monkey
     await until(lambda: queued(house, session_id), lambda waiting: waiting == {})
     assert (await office.read(session_id)).status == "consented"
     opened = await office.pull_payload(session_id)
-    assert opened.jti == received.id
     assert (await office.acknowledge(session_id, opened.digest)).status == "delivered"
     await office.wait_for("delivered", session_id)
 

@@ -175,10 +175,13 @@ async def test_a_wrong_query_is_refused_by_name(house: House, query: str, wrong:
 
 
 async def test_the_profiles_are_the_providers_own(house: House, other: BackOffice) -> None:
-    """With purpose, sources and fields, as its file says."""
+    """With purpose, sources and fields, and what else may be sent, as its file says."""
     answer = await ask(house, "GET", "/v1/profiles", caller=other)
     found = {profile["id"]: profile for profile in answer.json()}
-    assert set(found) == {"bijstand", "bijstand-bsn", "inkomen"}
+    assert set(found) == {"bijstand", "bijstand-bsn", "inkomen", "pensioen"}
+    assert {name: (p["documents"], p["partial"]) for name, p in found.items() if p["documents"] or p["partial"]} == {
+        "pensioen": (True, False)
+    }
     assert found["inkomen"]["required"] == ["uwv"]
     assert found["bijstand"]["purpose"]["en"] == "Special assistance (practice)"
 

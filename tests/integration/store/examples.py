@@ -85,7 +85,7 @@ async def put(store: SessionStore, session_id: str, records: dict[str, bytes]) -
 
 
 async def consented(store: SessionStore, made: Session) -> str:
-    """A session whose sealed payload waits for the provider."""
+    """A session whose sealed payload waits for the provider, with a document beside it."""
     session_id = await collecting(store, made)
     await store.move(session_id, sent, NOW)
     return session_id
@@ -93,7 +93,8 @@ async def consented(store: SessionStore, made: Session) -> str:
 
 def sent(found: Session, now: float) -> Change:
     """The last consent."""
-    return consenting.send(found, b"CANARY-payload", "digest", (random_text(), random_text()), now)
+    ids = (random_text(), random_text())
+    return consenting.send(found, "applicant", b"CANARY-payload", "digest", ids, now, (b"CANARY-document",))
 
 
 def acknowledged(found: Session, now: float) -> Change | None:

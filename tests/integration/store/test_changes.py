@@ -121,6 +121,15 @@ async def test_a_gap_wakes_everybody(changes: Changes, running: Store, connectio
     assert await watches[1].wait(SOON)
 
 
+async def test_the_end_wakes_everybody(changes: Changes) -> None:
+    """Who waits when the process is about to stop learns of it at once, and that it is the end."""
+    watches = [changes.watch(name) for name in ("session x", "work")]
+    assert not changes.ending
+    changes.end()
+    assert await asyncio.gather(*(watch.wait(SOON) for watch in watches)) == [True, True]
+    assert changes.ending
+
+
 async def test_strange_notices_do_no_harm(changes: Changes, connection: Connection) -> None:
     """Bytes that are no text, and names nobody knows, are passed over."""
     watch = changes.watch("session x")

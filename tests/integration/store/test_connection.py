@@ -133,6 +133,24 @@ async def test_durability_tells_weaker_settings_apart(tmp_path: Path) -> None:
             assert await store.durability() == "unknown"
 
 
+async def test_every_primary_rewrites_its_log(running: Store) -> None:
+    """Asked once, each of them writes its append-only file anew; while one is at it that is no error."""
+    primaries = [node.client for node in running.nodes if node.client.info("replication")["role"] == "master"]
+    async with connected(running.url) as store:
+        assert await store.rewrite_log()
+        assert await store.rewrite_log()
+    for server in primaries:
+        wait_until(lambda server=server: server.info("persistence")["aof_rewrites"] >= 1)
+
+
+async def test_a_rewrite_that_is_not_allowed_is_told(tmp_path: Path) -> None:
+    """A store that forbids it answers so; it is no outage."""
+    with stores.single(tmp_path) as running:
+        running.nodes[0].client.execute_command("ACL", "SETUSER", "default", "-bgrewriteaof")
+        async with connected(running.url) as store:
+            assert not await store.rewrite_log()
+
+
 # -- a command goes out once
 
 

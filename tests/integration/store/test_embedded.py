@@ -27,7 +27,7 @@ import sys
 from pathlib import Path
 from redis import Redis
 from sessions.store import embedded
-with embedded.adopt_or_start(Path(sys.argv[1])) as store:
+with getattr(embedded, sys.argv[2])(Path(sys.argv[1])) as store:
     try:
         print(store.owned, flush=True)
         sys.stdin.read()
@@ -37,9 +37,9 @@ with embedded.adopt_or_start(Path(sys.argv[1])) as store:
 
 
 @contextmanager
-def _holder(data_dir: Path) -> Iterator[subprocess.Popen[str]]:
+def _holder(data_dir: Path, way: str = "adopt_or_start") -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-c", _HOLDER, str(data_dir)],
+        [sys.executable, "-c", _HOLDER, str(data_dir), way],
         cwd=_ROOT,
         env={**os.environ, "PYTHONPATH": str(_ROOT), "OPHAALBRUG_SECRET": "not-for-the-store"},
         stdin=subprocess.PIPE,
@@ -119,9 +119,23 @@ def test_who_adopts_does_not_stop_and_who_started_does(tmp_path: Path) -> None:
 
 
 def test_start_never_adopts(tmp_path: Path) -> None:
-    """`start` waits for a running server to leave, and says so when it does not."""
-    with embedded.start(tmp_path), pytest.raises(EmbeddedError, match="does not leave"):
+    """`start` waits for the server of a passing command to leave, and says so when it does not."""
+    with embedded.adopt_or_start(tmp_path), pytest.raises(EmbeddedError, match="does not leave"):
         embedded.start(tmp_path, deadline_seconds=0.1)
+
+
+def test_a_service_does_not_wait_for_another(tmp_path: Path) -> None:
+    """It would wait in vain. Once the other stops, or is killed, the store can be had."""
+    with embedded.start(tmp_path), pytest.raises(EmbeddedError, match="in use by a service"):
+        embedded.start(tmp_path)
+    with _holder(tmp_path, "start") as process:
+        assert _said(process) == "True"
+        with pytest.raises(EmbeddedError, match="in use by a service"):
+            embedded.start(tmp_path)
+        process.kill()
+        process.wait()
+        with embedded.start(tmp_path) as store:
+            assert store.owned
 
 
 def test_data_survives_kill_of_the_server(tmp_path: Path) -> None:

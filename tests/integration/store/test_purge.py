@@ -29,7 +29,7 @@ def _stopped(found: Session, now: float) -> Change:
     return ending.end(found, Event.STOP, "citizen", lambda _: "receipt", random_text(), now)
 
 
-_LEFT = {"session", "deadlines", "outbox", "effect:notice", "effect:index"}
+_LEFT = {"session", "deliveries", "deadlines", "outbox", "effect:notice", "effect:index"}
 _CANARIES = (b"CANARY", b"wrap-public", b"thumbprint", b"sealed-vault-key", b"digest-of-code", QR.encode())
 
 

@@ -70,13 +70,23 @@ async def test_a_one_time_value_is_used_once(records: Records, running: Store) -
 
 async def test_a_count_runs_per_name_and_window(records: Records, running: Store) -> None:
     """Counting at once loses nothing; a new window begins at one; every counter ends by itself."""
+    begun = time.time()
     counts = await asyncio.gather(*(records.count("typed:a", 60, 6000.0) for _ in range(50)))
     assert sorted(counts) == list(range(1, 51))
     assert await records.count("typed:a", 60, 6059.9) == 51
     assert await records.count("typed:a", 60, 6060.0) == 1
     assert await records.count("typed:b", 60, 6000.0) == 1
     assert len(ends(running)) == 3
-    assert all(NOW < at < NOW + 600 for at in ends(running).values())
+    assert all(begun < at < time.time() + 600 for at in ends(running).values())
+
+
+async def test_of_many_one_gets_the_turn(records: Records, running: Store) -> None:
+    """A turn is one process's until it ends by itself, or is given back."""
+    taken = await asyncio.gather(*(records.take_turn("rewrite", 60) for _ in range(10)))
+    assert sorted(taken) == [False] * 9 + [True]
+    assert len(ends(running)) == 1
+    await records.give_turn_back("rewrite")
+    assert await records.take_turn("rewrite", 60)
 
 
 # -- the store's owner

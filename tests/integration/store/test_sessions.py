@@ -355,6 +355,8 @@ async def test_the_payload_waits_until_it_is_acknowledged(sessions: SessionStore
     assert await sessions.payload(session_id) is None
     await sessions.move(session_id, examples.sent, NOW)
     assert await sessions.payload(session_id) == b"CANARY-payload"
+    documents = [await sessions.document(session_id, number) for number in (1, 2)]
+    assert documents == [b"CANARY-document", None]
     assert _keys(running, "vault") == []
     await sessions.move(session_id, examples.acknowledged, NOW)
     assert await sessions.payload(session_id) is None
@@ -378,7 +380,7 @@ async def test_everything_of_a_session_lies_in_one_slot(cluster_store: Store) ->
             await store.create(Change(session=session(partition)), NOW, ("name", b"body"))
             await examples.consented(store, session(partition))
             await examples.collecting(store, session(partition))
-            assert {"vault", "payload", "code", "idempotency", "effect:data"} <= kinds(cluster_store)
+            assert {"vault", "payload", "documents", "code", "idempotency", "effect:data"} <= kinds(cluster_store)
             slots = {ask("CLUSTER KEYSLOT", name) for name in everything(cluster_store)}
             assert slots == {ask("CLUSTER KEYSLOT", f"{{p{partition}}}")}
 

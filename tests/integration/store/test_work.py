@@ -11,14 +11,15 @@ from msgspec.structs import replace
 
 from sessions import ending
 from sessions.change import Change, Effect, notice
+from sessions.delivering import PLACES, Attempt
 from sessions.lifecycle import Event
 from sessions.model import Session, State
 from sessions.secrets import random_text
 from sessions.store import connection as store_connection
 from sessions.store.connection import Connection
 from sessions.store.scripts import CHANNEL, StoreUnavailable
-from sessions.store.sessions import SessionStore, outbox_key
-from sessions.store.work import Claim, WorkQueue
+from sessions.store.sessions import SessionStore, key, log_key, outbox_key
+from sessions.store.work import Claim, Logged, WorkQueue
 from tests import stores
 from tests.integration.store import examples
 from tests.integration.store.examples import DAY, NOW, everything, hear, session
@@ -253,6 +254,179 @@ async def test_purge_withdraws_a_delivery_under_way(sessions: SessionStore, work
     assert not await work.again(claim, NOW + 5, NOW)
     assert not await work.done(claim)
     assert f"data:{session_id}" not in await _claim_all(work, NOW + DAY)
+
+
+# -- the delivery log
+
+BROKEN = Attempt(at=NOW, outcome="failed", answer="5xx", seconds=0.1)
+
+
+async def _log(work: WorkQueue, session_id: str, now: float = NOW) -> dict[str, Logged]:
+    """What the log says, by type of event; of a type that came twice the newest."""
+    [lines] = await work.deliveries([session_id], now)
+    return {logged.line.type: logged for logged in reversed(lines)}
+
+
+async def test_a_delivery_is_in_the_log_from_the_step_that_queued_it(sessions: SessionStore, work: WorkQueue) -> None:
+    """Before anybody tried it, with when it is due; a session nobody heard of has no log."""
+    session_id = await examples.consented(sessions, session())
+    log = await _log(work, session_id)
+    assert set(log) == {"opened", "paired", "consented", "data"}
+    data = log["data"]
+    assert (data.status, data.due, data.tried, data.line.queued_at) == ("waiting", NOW, (), NOW)
+    assert [log[kind].status for kind in ("opened", "paired", "consented")] == ["dropped", "dropped", "waiting"]
+    assert await work.deliveries([session_id, session().id], NOW) == [
+        (await work.deliveries([session_id], NOW))[0],
+        [],
+    ]
+    assert await work.deliveries([], NOW) == []
+
+
+async def test_the_log_follows_every_attempt(sessions: SessionStore, work: WorkQueue) -> None:
+    """In hand, waiting for the next with how the last went, put off without one, and how it ended."""
+    session_id = await examples.consented(sessions, session())
+    claim = (await _claim_all(work))[f"data:{session_id}"]
+    assert ((await _log(work, session_id))["data"].status, claim.queued.tried) == ("sending", ())
+    assert await work.again(claim, NOW + 100, NOW, BROKEN)
+    after = (await _log(work, session_id))["data"]
+    assert (after.status, after.due, after.tried, after.line.tried) == ("waiting", NOW + 100, (BROKEN,), (BROKEN,))
+    claim = (await _claim_all(work, NOW + 100))[f"data:{session_id}"]
+    assert await work.put_off(claim, NOW + 200)
+    put_off = (await _log(work, session_id))["data"]
+    assert (put_off.status, put_off.due, put_off.tried) == ("waiting", NOW + 200, (BROKEN,))
+    claim = (await _claim_all(work, NOW + 200))[f"data:{session_id}"]
+    assert claim.queued.attempts == 1
+    taken = Attempt(at=NOW + 200, outcome="accepted", answer="2xx")
+    assert await work.done(claim, "delivered", taken)
+    ended = (await _log(work, session_id))["data"]
+    assert (ended.status, ended.due, ended.tried, ended.queued) == ("delivered", None, (BROKEN, taken), None)
+
+
+async def test_an_attempt_that_was_lost_is_one_nobody_knows_of(sessions: SessionStore, work: WorkQueue) -> None:
+    """A worker died with the delivery in hand: who takes it over keeps that in the log, also when that one dies too."""
+    session_id = await examples.consented(sessions, session())
+    await _claim_all(work)
+    seen = (await _log(work, session_id, NOW + LEASE))["data"]
+    assert (seen.status, [one.outcome for one in seen.tried]) == ("waiting", ["unknown"])
+    await _claim_all(work, NOW + LEASE)
+    claim = (await _claim_all(work, NOW + 2 * LEASE))[f"data:{session_id}"]
+    assert [(one.outcome, one.answer) for one in claim.queued.tried] == [("unknown", "interrupted")]
+    assert await work.again(claim, NOW + 999, NOW, BROKEN)
+    assert [one.outcome for one in (await _log(work, session_id))["data"].tried] == ["unknown", "failed"]
+    claim = (await _claim_all(work, NOW + 999))[f"data:{session_id}"]
+    assert [one.outcome for one in claim.queued.tried] == ["unknown", "failed"]
+
+
+async def test_who_lost_the_lease_writes_nothing_into_the_log(sessions: SessionStore, work: WorkQueue) -> None:
+    """Its outcome came too late to count: who has the delivery now says how it goes."""
+    session_id = await examples.consented(sessions, session())
+    lost = (await _claim_all(work))[f"data:{session_id}"]
+    await _claim_all(work, NOW + LEASE)
+    assert not await work.done(lost, "delivered", Attempt(at=NOW, outcome="accepted"))
+    log = (await _log(work, session_id, NOW + LEASE))["data"]
+    assert (log.status, log.line.closed, log.line.tried) == ("sending", None, ())
+
+
+async def test_a_waiting_delivery_can_be_tried_at_once(
+    sessions: SessionStore, work: WorkQueue, connection: Connection
+) -> None:
+    """Its next attempt is now, workers hear of it, it counts as the same one, and asking again changes nothing."""
+    session_id = await examples.consented(sessions, session())
+    claim = (await _claim_all(work))[f"data:{session_id}"]
+    await work.again(claim, NOW + 100, NOW, BROKEN)
+    subscription = await connection.subscribe(CHANNEL)
+    waiting = (await _log(work, session_id))["data"]
+    assert await work.retry(waiting, NOW + 1)
+    await hear(subscription, b"work 0")
+    await subscription.aclose()
+    assert not await work.retry(waiting, NOW + 2)
+    assert await work.retry((await _log(work, session_id, NOW + 2))["data"], NOW + 2)
+    again = (await _claim_all(work, NOW + 1))[f"data:{session_id}"]
+    assert (again.queued.attempts, again.queued.tried) == (1, (BROKEN,))
+
+
+async def test_what_is_in_hand_is_not_tried_beside_it(sessions: SessionStore, work: WorkQueue) -> None:
+    """A worker took it between the look and the asking, or finished it: there is never a second attempt under way."""
+    session_id = await examples.consented(sessions, session())
+    waiting = (await _log(work, session_id))["data"]
+    claim = (await _claim_all(work))[f"data:{session_id}"]
+    assert not await work.retry(waiting, NOW)
+    assert not await work.retry((await _log(work, session_id))["data"], NOW)
+    assert await _claim_all(work) == {}
+    await work.done(claim, "delivered")
+    assert not await work.retry(waiting, NOW)
+    assert not await work.retry((await _log(work, session_id))["data"], NOW)
+
+
+async def test_retries_and_the_schedule_at_once_give_one_claim(sessions: SessionStore, work: WorkQueue) -> None:
+    """Twenty who ask and ten workers at the moment it is due: one of the workers has it, and has it once."""
+    session_id = await examples.consented(sessions, session())
+    claim = (await _claim_all(work))[f"data:{session_id}"]
+    await work.again(claim, NOW + 5, NOW, BROKEN)
+    waiting = (await _log(work, session_id))["data"]
+    asked = [work.retry(waiting, NOW + 5) for _ in range(20)]
+    hands = [work.claim(0, NOW + 5, LEASE, 100) for _ in range(10)]
+    _, claims = await asyncio.gather(asyncio.gather(*asked), asyncio.gather(*hands))
+    names = [one.queued.effect.key for hand in claims for one in hand]
+    assert names.count(f"data:{session_id}") == 1
+
+
+async def test_only_the_newest_lines_of_a_session_are_kept(sessions: SessionStore, work: WorkQueue) -> None:
+    """A session that is started over and over does not make its log grow without end."""
+    made = session()
+    await sessions.create(Change(session=made), NOW)
+    for number in range(PLACES + 5):
+        await _notify(sessions, made, f"event-{number}", NOW)
+    [lines] = await work.deliveries([made.id], NOW)
+    assert [logged.line.sequence for logged in lines] == [*range(PLACES + 5, 5, -1)]
+    assert [logged.status for logged in lines] == ["waiting", *["dropped"] * (PLACES - 1)]
+
+
+async def test_the_log_goes_with_its_session(sessions: SessionStore, work: WorkQueue, running: Store) -> None:
+    """It is there as long as the tombstone, and would end by itself as that does; an attempt does not prolong it."""
+    session_id = await examples.consented(sessions, session())
+    claim = (await _claim_all(work))[f"data:{session_id}"]
+    await sessions.move(session_id, examples.acknowledged, NOW)
+    assert not await work.done(claim, "delivered", BROKEN)
+    ends = examples.ends(running)
+    assert ends[log_key(session_id)] == ends[key(session_id, "session")]
+    notice_claim = (await _claim_all(work, NOW + LEASE))[f"notice:{session_id}"]
+    assert await work.done(notice_claim, "delivered", BROKEN)
+    assert examples.ends(running)[log_key(session_id)] == ends[log_key(session_id)]
+    await sessions.move(session_id, lambda s, _: Change(session=s, forget=True), NOW)
+    assert log_key(session_id) not in everything(running)
+
+
+async def test_the_flight_of_a_payload(sessions: SessionStore, work: WorkQueue) -> None:
+    """Nobody has it, somebody has, an attempt was lost, it arrived: each with a guard that holds only then."""
+    session_id = await examples.consented(sessions, session())
+    event_id = str((await sessions.read(session_id)).session.payload_id)
+    waits = await work.flight(session_id, event_id, NOW)
+    assert (waits.until, waits.arrived) == (None, False)
+    claim = (await _claim_all(work))[f"data:{session_id}"]
+    held = await work.flight(session_id, event_id, NOW)
+    assert (held.until, held.arrived) == (NOW + LEASE, False)
+    lost = await work.flight(session_id, event_id, NOW + LEASE)
+    assert (lost.until, lost.arrived) == (None, True)
+    opened = await sessions.read(session_id)
+    same = Change(session=opened.session)
+    assert await sessions.apply(same, opened, NOW, (waits.guard,)) is None
+    moved = await sessions.apply(same, opened, NOW, (held.guard,))
+    assert moved is not None
+    assert await work.done(claim, "delivered", Attempt(at=NOW, outcome="accepted"))
+    there = await work.flight(session_id, event_id, NOW)
+    assert (there.until, there.arrived) == (None, True)
+    assert await sessions.apply(same, moved, NOW, (held.guard,)) is None
+    assert await sessions.apply(same, moved, NOW, (there.guard,)) is not None
+
+
+async def test_without_a_webhook_nothing_is_on_its_way(sessions: SessionStore, work: WorkQueue) -> None:
+    """There is no log either, and a step guarded by that can be done."""
+    session_id = await examples.consented(sessions, session(webhook=False))
+    opened = await sessions.read(session_id)
+    flight = await work.flight(session_id, str(opened.session.payload_id), NOW)
+    assert (flight.until, flight.arrived, await work.deliveries([session_id], NOW)) == (None, False, [[]])
+    assert await sessions.apply(Change(session=opened.session), opened, NOW, (flight.guard,)) is not None
 
 
 # -- deadlines

@@ -210,3 +210,12 @@ def test_a_key_without_a_name_is_called_by_its_thumbprint() -> None:
 def test_webhook_secrets_are_random() -> None:
     """32 bytes, as Standard Webhooks writes them."""
     assert len({new_webhook_secret() for _ in range(100)}) == 100
+
+
+@pytest.mark.parametrize("contact", [None, "privacy@voorbeeld.example", "https://www.voorbeeld.example/privacy"])
+def test_where_citizens_can_ask_is_a_mail_or_web_address(contact: str | None) -> None:
+    """It stands in every consent, so what could not be used is refused."""
+    assert checked(replace(PROVIDER, contact=contact)).contact == contact
+    for wrong in ("", "privacy", "http://www.voorbeeld.example", "javascript:alert(1)", "a b@voorbeeld.example"):
+        with pytest.raises(ProviderError, match="contact must be"):
+            checked(replace(PROVIDER, contact=wrong))

@@ -19,7 +19,7 @@ from connectors.contract import Field
 from schemas.base import Money, Provenance, is_bsn
 from schemas.household import Address, Household, Name, Person, Relation
 from schemas.income import Allowance, Assessment, Benefit, Employment
-from schemas.payload import Content
+from schemas.payload import Content, Document
 from schemas.pension import SchemePension, StatePension, SurvivorPension
 from schemas.records import Finding, FindingValue, SourceRecords
 from schemas.wealth import Balance, Debt, Owner, RealEstate, Vehicle
@@ -30,6 +30,30 @@ APPLICANT, PARTNER, CHILD, EX = [str(n) for n in range(999_990_000, 999_990_100)
 BSNS = {"applicant": APPLICANT, "partner": PARTNER, "child-1": CHILD, "ex-partner-1": EX}
 SOURCE = (Provenance(source="mijnoverheid", transport="api", retrieved_at=datetime(2025, 3, 1, tzinfo=UTC)),)
 KEY = b"k" * 32
+
+
+def _document(person: str) -> Document:
+    """An original that this adult handed over."""
+    return Document(
+        number=1,
+        source="uwv",
+        person=person,
+        media_type="application/pdf",
+        digest="0" * 64,
+        size_bytes=9,
+        seal="valid",
+    )
+
+
+def test_documents_are_shown_to_who_handed_them_over() -> None:
+    """The other adult sees how many there are; what is sent has them all, and the digest covers them."""
+    content = Content(documents=(_document("applicant"), _document("partner")))
+    assert permitted(content, frozenset(), bsn_allowed=False).documents == content.documents
+    for role in ("applicant", "partner"):
+        assert visible(content, frozenset({role})).documents == (_document(role),)
+        assert counts(content, role).documents == 1
+    assert visible(content, frozenset()).documents == ()
+    assert digest(content, KEY) != digest(replace(content, documents=content.documents[:1]), KEY)
 
 
 def _person(id_: str) -> Person:
@@ -176,6 +200,15 @@ def test_parents_are_never_let_through() -> None:
     content = permitted(replace(CONTENT, household=home), ALL, bsn_allowed=False)
     assert content.household.relations == CONTENT.household.relations[:1]
     assert [person.id for person in content.household.persons] == ["applicant", "partner", "child-1"]
+
+
+def test_the_parents_of_an_adult_are_never_let_through() -> None:
+    """Also where a source tells the relation from the other end: an adult who is the child of somebody."""
+    told = Relation(person="applicant", kind="child", of="parent-1")
+    home = replace(CONTENT.household, relations=(*CONTENT.household.relations, told))
+    assert permitted(replace(CONTENT, household=home), ALL, bsn_allowed=False) == permitted(
+        CONTENT, ALL, bsn_allowed=False
+    )
 
 
 def test_findings_go_with_what_they_are_about() -> None:

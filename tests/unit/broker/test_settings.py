@@ -58,6 +58,25 @@ def test_the_environment_names_the_file(file: Path) -> None:
     assert load({"OPHAALBRUG_SETTINGS": str(file)}).port == 9000
 
 
+def test_uploads_stand_in_file_or_environment(file: Path) -> None:
+    """Without the table none are taken; a mistyped name, and a file larger than may be kept, is refused."""
+    assert load({}, _with(file, "port = 9000\n")).uploads is None
+    uploads = load({}, _with(file, '[uploads]\nsources = ["uwv"]\nmax_bytes = 25000000\n')).uploads
+    assert uploads is not None
+    assert (uploads.sources, uploads.max_bytes) == (("uwv",), 25_000_000)
+    told = load({"OPHAALBRUG_UPLOADS": '{"sources": ["uwv", "belastingdienst"]}'}, _with(file, "")).uploads
+    assert told is not None
+    assert told.sources == ("uwv", "belastingdienst")
+    for wrong in ("source = []", "max_bytes = 25000001", "max_bytes = 0", "processes = 0"):
+        with pytest.raises(SettingsError):
+            load({}, _with(file, f"[uploads]\n{wrong}\n"))
+
+
+def _with(file: Path, text: str) -> Path:
+    file.write_text(text)
+    return file
+
+
 def test_tables_can_stand_in_file_or_environment(file: Path) -> None:
     """[login] and [connectors.<id>] as TOML, or as JSON in a variable."""
     file.write_text('[login]\nissuer = "https://login.example"\n[connectors.uwv]\nbase_url = "https://uwv.example"\n')
@@ -111,6 +130,7 @@ def test_a_safe_production_starts() -> None:
     """With a keys file, whose secret another of 32 bytes may replace, behind https."""
     check(Settings(**SAFE))
     check(Settings(**SAFE | {"secret": ""}))
+    check(Settings(**SAFE | {"login": {"issuer": "https://inlog.example"}}))
 
 
 @pytest.mark.parametrize(
@@ -120,6 +140,7 @@ def test_a_safe_production_starts() -> None:
         ({"keys_file": ""}, "keys_file"),
         ({"keys_file": "", "secret": ""}, "keys_file"),
         ({"secret": "s" * 31}, "secret must"),
+        ({"login": {"issuer": "http://inlog.example"}}, "issuer"),
         ({"sandbox": True}, "sandbox"),
         ({"clock_offset_file": "offset"}, "clock_offset_file"),
         ({"delivery_schedule_seconds": (1.0,)}, "delivery_schedule_seconds"),
@@ -192,3 +213,20 @@ def test_every_setting_has_a_sentence() -> None:
     assert [name for name, _, _ in rows] == list(Settings.__struct_fields__)
     assert all(len(sentence) > 10 for _, _, sentence in rows)
     assert ("port", "8000", "port to listen on") in rows
+
+
+def test_health_can_stand_in_file_or_environment(file: Path) -> None:
+    """[health.<id>] with its windows as TOML, whose moments are no text, or as JSON; a half window is refused."""
+    file.write_text(
+        '[health.uwv]\nfailures = 1\nprobe_bsn = "999990019"\nexpect = "absent"\n'
+        "[[health.uwv.maintenance]]\nfrom = 2027-03-06T20:00:00+01:00\nuntil = 2027-03-07T08:00:00+01:00\n"
+        '[[health.uwv.maintenance]]\ndays = ["sunday"]\nstart = "22:00"\nend = "06:00"\n'
+    )
+    uwv = load({}, file).health["uwv"]
+    assert (uwv.failures, uwv.probe_bsn, uwv.expect, len(uwv.maintenance)) == (1, "999990019", "absent", 2)
+    window = '{"from": "2027-03-06T20:00:00+01:00", "until": "2027-03-07T07:00:00Z"}'
+    other = load({"OPHAALBRUG_HEALTH": f'{{"uwv": {{"maintenance": [{window}]}}}}'}, file).health["uwv"]
+    assert (other.probe_bsn, other.maintenance) == (None, uwv.maintenance[:1])
+    file.write_text("[[health.uwv.maintenance]]\nfrom = 2027-03-06T20:00:00\nuntil = 2027-03-07T08:00:00\n")
+    with pytest.raises(SettingsError, match="health"):
+        load({}, file)

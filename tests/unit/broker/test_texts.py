@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.texts import Language, consent, text_digest
+from broker.texts import WORDING, Language, consent, notice, text_digest
 from schemas.household import Name
 
 NAME = Name(full="A. de Vries")
@@ -60,3 +60,37 @@ def test_the_digest_names_exactly_this_text() -> None:
     text = consent("nl", Name(full="É. Çelik"), "X", ["UWV"])
     assert text_digest(text) == hashlib.sha256(text.encode("utf-8")).hexdigest()
     assert text_digest(text) != text_digest(text.replace("É", "E"))
+
+
+def test_the_digest_names_what_is_told_beside_it_too() -> None:
+    """A newline between each; without one of the sentences, or in another order, it is another."""
+    told = notice("nl", "X", "Bijstand", None).sentences
+    assert text_digest("a", *told) == hashlib.sha256("\n".join(["a", *told]).encode()).hexdigest()
+    assert len({text_digest("a", *told), text_digest("a", *told[:-1]), text_digest("a", *reversed(told))}) == 3
+
+
+def test_withdrawal_retention_and_recipient_are_told_beforehand() -> None:
+    """What for, how long it is kept here, whom to ask about the rest, how to take it back: in both languages."""
+    told = notice("nl", "Gemeente Utrecht", "Bijstand aanvragen.", "privacy@utrecht.example")
+    assert told.sentences == (
+        "Waarvoor: Bijstand aanvragen.",
+        "Wij bewaren je gegevens niet: we verwijderen ze zodra Gemeente Utrecht ze heeft ontvangen, "
+        "en uiterlijk 76 uur na het verzenden.",
+        "Wat Gemeente Utrecht ermee doet, en hoe lang Gemeente Utrecht ze bewaart, kun je daar vragen: "
+        "privacy@utrecht.example.",
+        "Je kunt je toestemming hier intrekken tot Gemeente Utrecht de gegevens heeft ontvangen. "
+        "Daarna trek je die in bij Gemeente Utrecht.",
+    )
+    assert told.version == WORDING
+    english = notice("en", "City of Utrecht", "Assistance", None)
+    assert english.purpose == "What for: Assistance."
+    assert english.recipient.endswith("how long City of Utrecht keeps them, you can ask there.")
+    assert "76 hours" in english.retention
+    assert "withdraw your consent here until City of Utrecht" in english.withdrawal
+
+
+def test_whoever_changes_a_word_changes_the_wording() -> None:
+    """Receipts name the wording they showed: the words below belong to this version, and to no other."""
+    words = [consent(language, NAME, "X", ["Y"]) for language in ("nl", "en")]
+    words += [s for language in ("nl", "en") for s in notice(language, "X", "Z", "c").sentences]
+    assert (WORDING, text_digest(*words)[:16]) == ("2026-11-22", "ac12a81a4402e16d")

@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from schemas.base import Money, Provenance
-from schemas.consent import ConsentReceipt, ConsentRecipient, SignedConsent
+from schemas.consent import ConsentBroker, ConsentNotice, ConsentReceipt, ConsentRecipient, SignedConsent
 from schemas.household import Address, Household, Name, Person, Relation
 from schemas.income import Allowance, Assessment, Benefit, Contract, Employment, PayPeriod
 from schemas.payload import SCHEMA_VERSION, Document, Payload, json_schema
@@ -30,6 +30,9 @@ RECEIPT = ConsentReceipt(
     session_id="s1",
     person="applicant",
     recipient=ConsentRecipient(id="gemeente", name="Gemeente"),
+    broker=ConsentBroker(url="https://brug.example", contact="beheer@brug.example", software_version="1.0"),
+    notice=ConsentNotice(version="1", purpose="p", retention="r", recipient="q", withdrawal="w"),
+    salt="A" * 43,
     purpose="Bijstand",
     sources=("uwv",),
     fields=("income.employment",),
@@ -118,7 +121,17 @@ FULL = Payload(
         ),
     ),
     consents=(SignedConsent(receipt=RECEIPT, signature="a.b.c"),),
-    documents=(Document(number=1, media_type="application/pdf", digest="0" * 64, size_bytes=12),),
+    documents=(
+        Document(
+            number=1,
+            source="uwv",
+            person="applicant",
+            media_type="application/pdf",
+            digest="0" * 64,
+            size_bytes=12,
+            seal="valid",
+        ),
+    ),
 )
 SCHEMA = json_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)

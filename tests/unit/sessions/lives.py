@@ -123,7 +123,7 @@ def consent(on: str = FIRST) -> Consent:
 
 def agreed(session: Session, role: Role = "applicant") -> Session:
     """One adult consented, and it was not the last."""
-    return consenting.keep(consenting.given(session, role, consent()), b"receipt", f"receipt/{role}").session
+    return consenting.keep(consenting.given(session, role, consent()), role, b"receipt").session
 
 
 def sent(session: Session | None = None) -> Session:
@@ -132,7 +132,7 @@ def sent(session: Session | None = None) -> Session:
     after = ready
     for role in ready.people:
         after = consenting.given(after, "partner" if role == "partner" else "applicant", consent())
-    return consenting.send(after, b"jwe", "digest", ("evt_data", "evt_consented"), NOW).session
+    return consenting.send(after, "applicant", b"jwe", "digest", ("evt_data", "evt_consented"), NOW).session
 
 
 def ended(event: Event, session: Session, reason: str | None = None) -> Session:

@@ -205,8 +205,8 @@ class Life(RuleBasedStateMachine):
             consenting.check(session, phone, role)
             after = consenting.given(session, role, lives.consent(phone.id))
             if consenting.is_last(session, role):
-                return consenting.send(after, b"jwe", "digest", ("evt-data", "evt"), self.now)
-            return consenting.keep(after, b"receipt", f"receipt/{role}")
+                return consenting.send(after, role, b"jwe", "digest", ("evt-data", "evt"), self.now)
+            return consenting.keep(after, role, b"receipt")
 
         self.apply(decide)
 

@@ -112,6 +112,28 @@ def test_a_login_is_found_by_its_state_on_the_phone_that_began_it() -> None:
         collecting.find_login(session, held(session), "guess", NOW)
 
 
+def test_without_a_state_it_is_the_only_login_of_the_phone() -> None:
+    """Bridges may forget the state of an error: one login under way is then meant, of two we do not guess which."""
+    session = lives.with_own_phone(lives.logging_in(linked("couple")))
+    session = lives.logging_in(session, "partner", OPTIONAL, on=OWN)
+    assert collecting.find_login(session, held(session), None, NOW)[:2] == ("applicant", REQUIRED)
+    assert collecting.find_login(session, held(session, OWN), None, NOW)[:2] == ("partner", OPTIONAL)
+    two = lives.logging_in(session, "applicant", OPTIONAL)
+    for unclear, at in ((two, NOW), (linked(), NOW), (session, NOW + 15 * MINUTE)):
+        with refuses("login-unknown"):
+            collecting.find_login(unclear, held(unclear), None, at)
+
+
+def test_why_a_login_was_refused_is_kept_until_the_next_try() -> None:
+    """A failure at the login carries its reason; other failures have none."""
+    session = collecting.failed(
+        fetching(linked()), "applicant", REQUIRED, LEASE, "login", retryable=True, reason="on-behalf"
+    ).session
+    assert (source(session).failure, source(session).reason) == ("login", "on-behalf")
+    again = collecting.begin_login(session, held(session), "applicant", REQUIRED, login()).session
+    assert source(again).reason is None
+
+
 def test_a_login_is_good_for_fifteen_minutes() -> None:
     """Later it is over, also before the sweep."""
     session = lives.logging_in(linked())

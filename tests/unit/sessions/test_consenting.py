@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from sessions import collecting, consenting
-from sessions.model import Pairing, Session, State
+from sessions import collecting, consenting, ending, pairing
+from sessions.change import Change
+from sessions.lifecycle import Event
+from sessions.model import Consent, Pairing, Role, Session, State
 from tests.unit.sessions import lives
 from tests.unit.sessions.lives import FIRST, NOW, OPTIONAL, OWN, REQUIRED, done, held, linked, refuses
 
@@ -97,7 +99,7 @@ def test_the_first_of_two_consents_freezes_and_waits() -> None:
     session = couple_done()
     assert not session.frozen
     assert not consenting.is_last(session, "applicant")
-    change = consenting.keep(consenting.given(session, "applicant", lives.consent()), b"receipt", "receipt/applicant")
+    change = consenting.keep(consenting.given(session, "applicant", lives.consent()), "applicant", b"receipt")
     assert change.session.frozen
     assert change.session.state is State.COLLECTING
     assert (change.vault, change.effects, change.payload) == ({"receipt/applicant": b"receipt"}, (), None)
@@ -114,7 +116,7 @@ def test_the_last_consent_queues_the_sealed_payload_and_destroys_the_rest() -> N
     """One step: payload stored, data event and notice queued, vault and vault keys gone."""
     session = lives.agreed(couple_done())
     last = consenting.given(session, "partner", lives.consent())
-    change = consenting.send(last, b"jwe", "digest", ("evt_data", "evt_notice"), NOW + 9)
+    change = consenting.send(last, "partner", b"jwe", "digest", ("evt_data", "evt_notice"), NOW + 9)
     sent = change.session
     assert (sent.state, sent.consented_at, sent.payload_digest) == (State.CONSENTED, NOW + 9, "digest")
     assert change.payload == b"jwe"
@@ -152,9 +154,9 @@ def test_consents_can_only_be_changed_while_collecting(state: State) -> None:
     with refuses(code):
         consenting.partner_out(session)
     with refuses(code):
-        consenting.keep(session, b"r", "receipt/applicant")
+        consenting.keep(session, "applicant", b"r")
     with refuses(code):
-        consenting.send(session, b"p", "d", ("a", "b"), NOW)
+        consenting.send(session, "applicant", b"p", "d", ("a", "b"), NOW)
 
 
 def test_a_partner_who_leaves_takes_everything_along() -> None:
@@ -200,3 +202,80 @@ def test_one_person_may_go_on_where_neither_profile_nor_provider_asked_for_two(
     session = lives.created(household=policy)
     session = replace(session, profile=replace(session.profile, household=profile_policy))
     assert consenting.one_person_allowed(session) is allowed
+
+
+def _entered(change: Change) -> set[tuple[str, str]]:
+    """What a step queues for the ledger."""
+    entries = [effect for effect in change.effects if effect.kind == "ledger"]
+    assert {effect.key for effect in entries} == {f"ledger:{effect.type}:{effect.event_id}" for effect in entries}
+    return {(effect.type, effect.event_id) for effect in entries}
+
+
+def _consent(role: Role) -> Consent:
+    return replace(lives.consent(), entry=f"hash-of-{role}")
+
+
+def _first(session: Session) -> Change:
+    return consenting.keep(consenting.given(session, "applicant", _consent("applicant")), "applicant", b"receipt")
+
+
+def _last(session: Session) -> Change:
+    both = consenting.given(session, "partner", _consent("partner"))
+    return consenting.send(both, "partner", b"jwe", "digest", ("a", "b"), NOW, receipts={FIRST: b"sealed"})
+
+
+def test_each_consent_is_entered_once_by_its_own_step() -> None:
+    """The first by the first, the last by the last; one of before there was a ledger by none."""
+    first = _first(couple_done())
+    assert _entered(first) == {("given", "hash-of-applicant")}
+    assert _entered(_last(first.session)) == {("given", "hash-of-partner")}
+    old = consenting.keep(consenting.given(couple_done(), "applicant", lives.consent()), "applicant", b"receipt")
+    assert _entered(old) == set()
+
+
+def test_what_voids_a_consent_is_entered() -> None:
+    """Changing after all, a partner who leaves, another phone: for every consent that there was."""
+    session = _first(couple_done()).session
+    assert _entered(consenting.amend(session)) == {("amended", "hash-of-applicant")}
+    assert _entered(consenting.partner_out(session)) == {("amended", "hash-of-applicant")}
+    assert _entered(pairing.restart(session)) == {("lapsed", "hash-of-applicant")}
+    assert _entered(pairing.restart(couple_done())) == set()
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        (Event.WITHDRAW, "withdrawn"),
+        (Event.STOP, "lapsed"),
+        (Event.ACKNOWLEDGE, None),
+        (Event.GIVE_UP, None),
+    ],
+)
+def test_an_end_is_entered_where_it_undoes_consent(event: Event, kind: str | None) -> None:
+    """Taken back, or stopped before it arrived, for both adults; received, or maybe received, changes nothing."""
+    sent = _last(_first(couple_done()).session).session
+    change = ending.end(sent, event, None, lives.sign, "evt", NOW)
+    assert _entered(change) == ({(kind, "hash-of-applicant"), (kind, "hash-of-partner")} if kind else set())
+
+
+@pytest.mark.parametrize("event", [Event.STOP, Event.DECLINE, Event.PARTNER_LOST])
+def test_a_consent_lapses_with_its_session(event: Event) -> None:
+    """Whoever stops it before everybody consented."""
+    change = ending.end(_first(couple_done()).session, event, None, lives.sign, "evt", NOW)
+    assert _entered(change) == {("lapsed", "hash-of-applicant")}
+
+
+def test_the_receipts_of_a_phone_wait_until_the_end() -> None:
+    """Sealed to it, in a vault that is empty but for them; the end counts them among what it destroys."""
+    change = _last(_first(couple_done()).session)
+    assert (change.empty_vault, change.vault) == (True, {f"receipts/{FIRST}": b"sealed"})
+    assert [*change.session.records] == [f"receipts/{FIRST}"]
+    destroyed: list[int] = []
+
+    def sign(facts: ending.PurgeFacts) -> str:
+        destroyed.append(facts.destroyed["vaultRecords"])
+        return ""
+
+    end = ending.end(change.session, Event.ACKNOWLEDGE, None, sign, "evt", NOW)
+    assert end.purge
+    assert destroyed == [change.session.counts["vaultRecords"] + 1]

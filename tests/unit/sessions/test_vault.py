@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessions.secrets import Keyring, PhoneToken, new_phone_token
-from sessions.vault import VaultError, decrypt, encrypt, new_key, open_key, seal_key, wrap_public
+from sessions.vault import (
+    VaultError,
+    decrypt,
+    encrypt,
+    new_key,
+    open_key,
+    open_receipts,
+    seal_key,
+    seal_receipts,
+    wrap_public,
+)
 
 SESSION = "00" + "a" * 20
 RING, OTHER_RING = Keyring(b"r" * 32), Keyring(b"s" * 32)
@@ -106,3 +116,32 @@ def test_another_vault_key_reads_nothing() -> None:
     """After a restart there is a new key, and what an old copy of the store held stays shut."""
     with pytest.raises(VaultError):
         decrypt(new_key(), SESSION, "r", 1, encrypt(KEY, SESSION, "r", 1, b"data"))
+
+
+@given(st.binary(max_size=2000))
+def test_a_phone_opens_its_receipts_with_its_token(plain: bytes) -> None:
+    """48 bytes are added: of HPKE's encapsulated key and the tag. No vault key is needed, and none opens them."""
+    sealed = seal_receipts(plain, wrap_public(TOKEN, RING), SESSION, "p1")
+    assert open_receipts(sealed, TOKEN, RING, SESSION, "p1") == plain
+    assert len(sealed) == len(plain) + 48
+
+
+@pytest.mark.parametrize(
+    ("token", "ring", "session", "phone"),
+    [
+        (new_phone_token(SESSION, "p1"), RING, SESSION, "p1"),
+        (TOKEN, OTHER_RING, SESSION, "p1"),
+        (TOKEN, RING, "00" + "b" * 20, "p1"),
+        (TOKEN, RING, SESSION, "p2"),
+    ],
+    ids=["another token", "another broker", "another session", "another phone"],
+)
+def test_nobody_else_opens_them(token: PhoneToken, ring: Keyring, session: str, phone: str) -> None:
+    """Reading them takes what the vault takes; and neither is a receipt a vault key, nor the other way around."""
+    sealed = seal_receipts(KEY, wrap_public(TOKEN, RING), SESSION, "p1")
+    with pytest.raises(VaultError):
+        open_receipts(sealed, token, ring, session, phone)
+    with pytest.raises(VaultError):
+        open_key(sealed, TOKEN, RING, SESSION, "p1")
+    with pytest.raises(VaultError):
+        open_receipts(SEALED, TOKEN, RING, SESSION, "p1")
