@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest_asyncio
-from playwright.async_api import Browser, Route, expect
+from playwright.async_api import Browser, FilePayload, Route, expect
 
 from tests.browser.people import WithPhone, linked
 from tests.browser.scene import Scene
@@ -119,6 +119,17 @@ async def test_a_file_on_its_way_outlives_a_new_screen(scene: Scene) -> None:
     await expect(phone.page.locator("html")).to_have_attribute("lang", "en")
     await expect(phone.page.locator("#busy-file-applicant-uwv")).to_be_visible()
     go_on.set()
+    await phone.sees_source("applicant", "uwv", "collected")
+
+
+async def test_a_file_that_is_being_chosen_outlives_a_new_screen(scene: Scene) -> None:
+    """What somebody picks comes to the field they touched, though the screen was made anew while they looked for it."""
+    _, phone = await linked(scene, profile="werk")
+    field = await phone.page.locator("#file-applicant-uwv").element_handle()
+    await phone.page.evaluate("document.querySelector('main h1').id = 'former'; dispatchEvent(new Event('renew'))")
+    await expect(phone.page.locator("#former")).to_have_count(0)
+    chosen: FilePayload = {"name": "Mijn download", "mimeType": "", "buffer": file_of("single", "uwv")}
+    await field.set_input_files(chosen)
     await phone.sees_source("applicant", "uwv", "collected")
 
 

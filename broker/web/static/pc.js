@@ -122,7 +122,7 @@ function resume() {
   tick();
 }
 
-/** No answer: says so; it goes on by itself as soon as there is a connection again. */
+/** No answer: says so; it goes on by itself. */
 function offline() {
   const notice = document.getElementById("offline");
   if (!notice) return;

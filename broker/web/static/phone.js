@@ -52,7 +52,7 @@ async function goOn(name) {
   if (known()) follow(changed, look);
 }
 
-/** Links this device with what was scanned or typed. A key that waits for its token is used again: the answer was lost. */
+/** Links this device with what was scanned or typed; with the key of an answer that was lost, if there is one. */
 async function pair(way) {
   const before = device;
   device = { keys: device && !device.token ? device.keys : await newKeys(), token: "" };
@@ -291,7 +291,6 @@ async function act(source, button, fields) {
   }
 }
 
-/** Gives a sign when work takes long. */
 async function patiently(work) {
   const slow = setTimeout(() => { document.getElementById("waiting").hidden = uploads.size > 0; }, SLOW_MS);
   try {
@@ -311,7 +310,7 @@ function showRunning(place) {
 }
 fillings.push(showMemory, showRunning);
 
-/** A refusal: said beside its button, on the screen as it is now; one that ends everything shows that. */
+/** A refusal, said beside its button; one that ends everything shows that. */
 async function unwell({ status, problem }, button) {
   tell(problem, button);
   if (problem.code === "review-changed") await show("bekijken");

@@ -35,7 +35,7 @@ export function unfollow() {
   following = null;
 }
 
-/** Waits until somebody looks at the page, and has touched it not too long ago. */
+/** Waits until somebody looks at the page. */
 function attention() {
   const signs = ["visibilitychange", "pageshow", "pointerdown", "keydown"];
   return new Promise((resolve) => {
@@ -72,7 +72,7 @@ async function listen(changed, signal) {
   return had || document.hidden;
 }
 
-/** The views in a stream of server-sent events. `end` is called when it falls silent. */
+/** The views in a stream. `end` is called when it falls silent. */
 async function* events(body, end) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let silence = setTimeout(end, SILENT_MS);

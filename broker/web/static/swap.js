@@ -57,10 +57,13 @@ function keep(main) {
     focused: main.contains(document.activeElement) ? document.activeElement.id : null,
     typed: [...fields].map((field) => [field.id, field.checked ?? null, field.value]),
     open: [...main.querySelectorAll("details[id][open]")].map((details) => details.id),
+    files: main.querySelectorAll("[type=file]"),
   };
 }
 
-function restore(main, { focused, typed, open }) {
+function restore(main, { focused, typed, open, files }) {
+  // A file may be being chosen: it comes to the field that was touched.
+  for (const field of files) document.getElementById(field.id)?.replaceWith(field);
   for (const id of open) main.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
   for (const [id, checked, value] of typed) {
     const field = main.querySelector(`#${CSS.escape(id)}`);
