@@ -5,6 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 NODE_READY := $(addsuffix /node_modules/.ready,tests/browser tests/conformance/receivers)
+# Half as many again as there are processors: much of what these tests do is wait for other processes.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -29,7 +31,7 @@ run: $(READY)
 	@$(BIN)/ophaalbrug serve
 
 test: $(READY) $(NODE_READY)
-	@$(BIN)/pytest --numprocesses auto --dist worksteal --cov --ignore tests/browser
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal --cov --ignore tests/browser
 	@$(BIN)/pytest --numprocesses auto --dist worksteal tests/browser
 
 check: $(READY)

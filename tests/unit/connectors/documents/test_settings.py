@@ -39,6 +39,6 @@ def test_settings_are_bounded() -> None:
     for wrong in ({"max_bytes": 0}, {"processes": 0}, {"cpu_seconds": 0}, {"memory_bytes": 1000}, {"maxBytes": 1}):
         with pytest.raises(msgspec.ValidationError):
             msgspec.convert(wrong, DocumentSettings)
-    table = {"sources": ["uwv"], "signers": {"uwv": "X"}, "cpu_seconds": 1}
+    table = {"sources": ["uwv"], "signers": {"uwv": ["X"]}, "cpu_seconds": 1}
     read = msgspec.convert(table, DocumentSettings)
-    assert (read.sources, read.signers, read.cpu_seconds) == (("uwv",), {"uwv": "X"}, 1)
+    assert (read.sources, read.signers, read.cpu_seconds) == (("uwv",), {"uwv": ("X",)}, 1)
