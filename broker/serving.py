@@ -20,6 +20,7 @@ from broker.worker import Worker
 from sessions.store.embedded import EmbeddedError, adopt_or_start, start
 
 GRACEFUL_SECONDS = 10  # an open event stream would otherwise block the stop for ever
+KEEP_ALIVE_SECONDS = 75  # longer than proxies and clients keep a connection: who closes first must not be us
 
 
 @contextmanager
@@ -85,6 +86,7 @@ def serve(settings: Settings) -> None:
             server_header=False,
             date_header=False,
             timeout_graceful_shutdown=GRACEFUL_SECONDS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
 
 
@@ -112,6 +114,7 @@ def server_config(settings: Settings, url: str) -> uvicorn.Config:
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
 
 

@@ -241,7 +241,9 @@ async def running(settings: SandboxSettings, *, host: str = "127.0.0.1", port: i
     with socket.create_server((host, port)) as listening:
         address = f"http://{host}:{listening.getsockname()[1]}"
         app = create_app(msgspec.structs.replace(settings, base_url=settings.base_url or address))
-        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, timeout_graceful_shutdown=1, timeout_keep_alive=75
+        )
         async with mail_server(_world(app.state), host), _serving(uvicorn.Server(config), listening):
             yield address
 
