@@ -62,8 +62,9 @@ async def test_the_office_runs_by_itself(tmp_path: Path) -> None:
             assert status == 201
             await Browser(created["journeyUrl"], running.http).start("single")
             told = {"received": []}
-            while not told["received"]:
-                _, told = await _asked(running.http, "GET", url)
+            async with asyncio.timeout(60):
+                while not told["received"]:
+                    _, told = await _asked(running.http, "GET", url)
             assert (told["received"][0]["kind"], told["refused"]) == ("opened", 0)
             await _opens_with_a_case(running.http, url)
         finally:
