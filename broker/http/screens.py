@@ -220,6 +220,7 @@ async def _verzenden(request: AnyRequest, caller: Caller) -> Facts:
         "adults": adults,
         "review_digest": review.digest,
         "going": _going(session.language, review),
+        "files": bool(review.content.documents) or any(counts.documents for counts in review.counts.values()),
         "waiting_for": others,
         "to_log_in": strangers,
         "partial": is_partial(session),

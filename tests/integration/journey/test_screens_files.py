@@ -202,13 +202,17 @@ async def test_files_that_go_along_are_shown(house: House) -> None:
     assert "PDF, " in words
     assert "UWV, vandaag " in words
     assert text("nl", "phone.count.documents.one", number=1) in screen.at("review-elsewhere").words()
-    going = [line.words() for line in (await seen(phone, "verzenden")).at("going").all("li")]
+    sending = await seen(phone, "verzenden")
+    assert text("nl", "phone.verzenden.whole_files", provider="Gemeente Zandbak (oefening)") in sending.words()
+    going = [line.words() for line in sending.at("going").all("li")]
     assert text("nl", "phone.count.documents.one", number=1) in going
     _, _, other = await house.linked("werk")
     await other.upload("applicant", _WORK, broken("single", _WORK, "with-bsn"))
     withheld = await seen(other, "bekijken")
     assert not withheld.has("review-documents")
     assert text("nl", "review.code.document-withheld", source="UWV") in withheld.words()
+    whole = text("nl", "phone.verzenden.whole_files", provider="Gemeente Zandbak (oefening)")
+    assert whole not in (await seen(other, "verzenden")).words()
 
 
 async def test_a_login_that_proves_nothing_is_said(house: House) -> None:
