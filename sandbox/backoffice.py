@@ -22,7 +22,20 @@ from aiohttp import web
 from msgspec.structs import replace
 
 import ophaalbrug_provider as toolkit
-from ophaalbrug_provider import Arrival, Created, Event, Kept, Latest, Opened, Page, Receipts, Refused, SessionView
+from ophaalbrug_provider import (
+    Arrival,
+    Created,
+    Event,
+    Kept,
+    Latest,
+    Opened,
+    Page,
+    Receipts,
+    Refused,
+    SessionView,
+    Trial,
+    Webhook,
+)
 from ophaalbrug_provider.aio import AsyncClient
 from sandbox.answers import ApiError
 from sandbox.registration import EncryptionKey, ProfileEntry, Text, as_toml, new_key
@@ -57,8 +70,9 @@ class BackOffice:
     """One provider: its keys, its client of the provider API, and its webhook.
 
     `received` is what came in, in order; `payload` the last one opened, `documents` the originals that came with it;
-    `refused` counts requests that failed a check. With `follows_links` documents, and a payload too large to come
-    along, are fetched and acknowledged before the webhook is answered.
+    `refused` counts requests that failed a check, `tests` the genuine test events, of which nothing is kept. With
+    `follows_links` documents, and a payload too large to come along, are fetched and acknowledged before the webhook is
+    answered.
     To misbehave: `answer_with` holds the statuses to give first, to events of `answer_kind` only when that is set.
     """
 
@@ -83,6 +97,7 @@ class BackOffice:
         self.payload: dict[str, Any] | None = None
         self.documents: list[bytes] = []
         self.refused = 0
+        self.tests = 0
         self._events: dict[str, Received] = {}
         self._came = asyncio.Condition()
         self._http = http
@@ -167,6 +182,17 @@ class BackOffice:
         """What a purge receipt says, when the broker signed it. Raises Untrusted."""
         return msgspec.to_builtins(await _told(self._client.purge_receipt(receipt)))
 
+    async def set_webhook(self, url: str, *, types: Iterable[str] = ()) -> Webhook:
+        """Have events sent to this address, which the broker asks first, and signed with our secret of now.
+
+        After `webhook_secret` was changed the former signs beside it for a day.
+        """
+        return await _told(self._client.set_webhook(url, types=(*types,), secret=self.webhook_secret))
+
+    async def test_webhook(self) -> Trial:
+        """Have a test event sent to our webhook."""
+        return await _told(self._client.test_webhook())
+
     async def request(self, method: str, path: str, body: Mapping[str, object] | None = None) -> bytes:
         """One request with our access token. Raises ApiError."""
         content = None if body is None else msgspec.json.encode(body)
@@ -181,6 +207,7 @@ class BackOffice:
         """Receive webhooks while the context lasts; gives the endpoint's address. Port 0 takes a free one."""
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         app.router.add_post("/webhook", self._webhook)
+        app.router.add_options("/webhook", self._asked)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         try:
@@ -188,6 +215,10 @@ class BackOffice:
             yield f"http://{host}:{runner.addresses[0][1]}/webhook"
         finally:
             await runner.cleanup()
+
+    async def _asked(self, request: web.Request) -> web.Response:
+        """The broker asks whether it may send its events here: it may, and nobody else."""
+        return web.Response(status=204, headers=self._client.allowing(request.headers))
 
     async def _webhook(self, request: web.Request) -> web.Response:
         """Answer 204 for what is genuine, also the second time; 401 for what is not."""
@@ -199,8 +230,9 @@ class BackOffice:
     async def _answer(self, headers: Mapping[str, str], body: bytes) -> int:
         try:
             event = await self._client.verify(headers, body)
-            status = self._status(self._noted(event, body))
-            if status >= 300:
+            self._note(event, body)
+            status = self._status(event.kind)
+            if status >= 300 or event.kind == "test":
                 return status
             outcome = await (self._client.take_in(event, self) if self.follows_links else self._looked_at(event))
         except toolkit.Untrusted as error:
@@ -238,8 +270,11 @@ class BackOffice:
             purge_receipt=purged and msgspec.to_builtins(purged),
         )
 
-    def _noted(self, event: Event, body: bytes) -> Received:
-        """The event counted, whether or not it is going to be accepted."""
+    def _note(self, event: Event, body: bytes) -> None:
+        """Count the event, whether or not it is going to be accepted."""
+        if event.kind == "test":
+            self.tests += 1
+            return
         digest = hashlib.sha256(body).hexdigest()
         known = self._events.get(event.id)
         if known is None:
@@ -256,10 +291,9 @@ class BackOffice:
             same = known.same_bytes and digest == known.body_digest
             noted = replace(known, attempts=known.attempts + 1, same_bytes=same)
         self._events[event.id] = noted
-        return noted
 
-    def _status(self, noted: Received) -> int:
-        misbehaves = self.answer_with and self.answer_kind in (None, noted.kind)
+    def _status(self, kind: str) -> int:
+        misbehaves = self.answer_with and self.answer_kind in (None, kind)
         return self.answer_with.pop(0) if misbehaves else 204
 
     @property

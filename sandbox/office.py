@@ -1,8 +1,9 @@
 """The pretend back office as a program of its own: `python -m sandbox.office`, to try deliveries on a broker that runs.
 
 `GET /provider.toml` is what to register with `ophaalbrug provider add`; `POST /sessions` opens a session and says where
-it starts, with a `testCase` in its form if failure is wished; `GET /` says what came in, and gives browsers a page with
-a button for each case. Keys and results are in memory: after a restart it must be registered again.
+it starts, with a `testCase` in its form if failure is wished; `POST /webhook/_test` has the broker try our webhook and
+says how that went; `GET /` says what came in, and gives browsers a page with a button for each case. Keys and results
+are in memory: after a restart it must be registered again.
 """
 
 from __future__ import annotations
@@ -62,6 +63,13 @@ def application(office: BackOffice, webhook_url: str) -> web.Application:
         except (ApiError, aiohttp.ClientError) as error:
             return _json({"error": f"the broker did not open a session ({error}); is this provider registered?"}, 502)
 
+    async def try_webhook(_: web.Request) -> web.Response:
+        try:
+            await office.set_webhook(webhook_url)  # where it went elsewhere, or was given up, it comes here from now on
+            return _json(await office.test_webhook())
+        except (ApiError, aiohttp.ClientError) as error:
+            return _json({"error": f"the broker did not try our webhook ({error})"}, 502)
+
     app = web.Application()
     app.add_routes(
         [
@@ -69,6 +77,7 @@ def application(office: BackOffice, webhook_url: str) -> web.Application:
             web.get("/sandbox/style.css", stylesheet),
             web.get("/provider.toml", provider_file),
             web.post("/sessions", open_session),
+            web.post("/webhook/_test", try_webhook),
         ]
     )
     return app

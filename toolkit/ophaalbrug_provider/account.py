@@ -12,7 +12,7 @@ from jwcrypto import jwt
 from ophaalbrug_provider.keys import PrivateKey, read_webhook_key
 from ophaalbrug_provider.webhooks import read_secret
 
-ASSERTION_SECONDS = 60
+ASSERTION_SECONDS = 150  # half of what a broker accepts: our clocks may differ by minutes, as with webhooks
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -45,12 +45,15 @@ class Account:
             key.seals_with  # noqa: B018
 
     def assertion(self, now: float) -> str:
-        """Proof of who asks for an access token (RFC 7523): good once, for a minute. `now` in seconds since 1970."""
+        """Proof of who asks for an access token (RFC 7523): good once, for minutes. `now` in seconds since 1970.
+
+        Without `iat`, which is optional: a clock a little fast would make it a moment that is yet to come.
+        """
         key = self.signing_key
         claims = {"iss": self.provider_id, "sub": self.provider_id, "aud": self.broker_url}
-        times = {"iat": int(now), "exp": int(now) + ASSERTION_SECONDS, "jti": secrets.token_urlsafe(24)}
+        once = {"exp": int(now) + ASSERTION_SECONDS, "jti": secrets.token_urlsafe(24)}
         header = {"alg": key.signs_with, "typ": "JWT", **({"kid": key.kid} if key.kid else {})}
-        token = jwt.JWT(header=json.dumps(header), claims=json.dumps({**claims, **times}), algs=[key.signs_with])
+        token = jwt.JWT(header=json.dumps(header), claims=json.dumps({**claims, **once}), algs=[key.signs_with])
         token.make_signed_token(key.jwk)
         return token.serialize()
 
@@ -62,6 +65,7 @@ def _address(url: str) -> str:
     """The broker's address without a slash at its end: https, or http on this machine. Raises ValueError."""
     parts = urlsplit(url)
     local = parts.scheme == "http" and parts.hostname in _LOOPBACK
-    if not parts.hostname or parts.query or parts.fragment or not (parts.scheme == "https" or local):
-        raise ValueError("the broker's address must be https, with a host")
+    more = parts.query or parts.fragment or parts.username is not None
+    if not parts.hostname or more or not (parts.scheme == "https" or local):
+        raise ValueError("the broker's address must be https, with a host, and no name, password or query")
     return url.rstrip("/")

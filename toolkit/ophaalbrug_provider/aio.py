@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TypeVar
 
@@ -17,15 +17,21 @@ from ophaalbrug_provider.conversations import Conversations
 from ophaalbrug_provider.errors import Unreachable
 from ophaalbrug_provider.messages import (
     Created,
+    Delivery,
+    DeliveryPage,
     Document,
     Event,
     NewSession,
     Opened,
     Page,
+    Profile,
     PurgeReceipt,
     Receipts,
     SessionView,
+    Trial,
+    Webhook,
 )
+from ophaalbrug_provider.webhooks import allowing
 
 _T = TypeVar("_T")
 
@@ -51,7 +57,8 @@ class AsyncClient:
 
     async def __aenter__(self) -> AsyncClient:
         if self._session is None:
-            self._session = self._owned = aiohttp.ClientSession(trust_env=True)
+            far = not self._talk.account.broker_url.startswith("http:")  # on this machine a proxy has no place
+            self._session = self._owned = aiohttp.ClientSession(trust_env=far)
         return self
 
     async def __aexit__(
@@ -99,6 +106,57 @@ class AsyncClient:
     async def receipts(self, session_id: str) -> Receipts:
         """The purge receipt, and digests of the consents to compare with `Opened.consent_digests`."""
         return await self._run(self._talk.receipts(session_id))
+
+    async def profiles(self) -> tuple[Profile, ...]:
+        """What you may ask for, as you are registered."""
+        return await self._run(self._talk.profiles())
+
+    async def deliveries(
+        self,
+        *,
+        session: str | None = None,
+        type: str | None = None,  # noqa: A002 - the API's own name
+        status: str | None = None,
+        offset: int = 0,
+        limit: int = 50,
+    ) -> DeliveryPage:
+        """What was sent to your webhook or waits to be, without data; `type` is the last word: data, opened and so on.
+
+        Go on while the page has a `next`: one may be short, or empty, before the last.
+        """
+        wishes = {"session": session, "type": type, "status": status}
+        return await self._run(self._talk.deliveries(**wishes, offset=offset, limit=limit))
+
+    async def retry_delivery(self, delivery_id: str) -> Delivery:
+        """Have a delivery that waits tried now, instead of at its time. Asking twice is asking once."""
+        return await self._run(self._talk.retry_delivery(delivery_id))
+
+    async def webhook(self) -> Webhook:
+        """Where events go, whether they do, and which secrets sign them."""
+        return await self._run(self._talk.webhook())
+
+    async def set_webhook(
+        self, url: str, *, types: Sequence[str] = (), secret: str | None = None, overlap_seconds: float | None = None
+    ) -> Webhook:
+        """Set your webhook: all of it. A new `url` is asked first, see `allowing`; it is switched on again.
+
+        `types` of notices that are wanted, all when none is named. Another `secret` (see `new_secret`) takes over at
+        once, and the former signs beside it for `overlap_seconds` (a day unless you say otherwise, a week at most);
+        without one the present one stays, and a first webhook gets one of the broker's, which is told in this answer
+        only: one of your own no lost answer can lose. The same again changes nothing.
+        """
+        return await self._run(self._talk.set_webhook(url, types, secret, overlap_seconds))
+
+    async def test_webhook(self) -> Trial:
+        """Have a test event sent now; a success switches on again what was switched off. Ten a minute, with `set`."""
+        return await self._run(self._talk.test_webhook())
+
+    def allowing(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """The headers with which your endpoint answers OPTIONS, with 204: our broker asks whether it wants its events.
+
+        (CloudEvents, "HTTP 1.1 Web Hooks", section 4.) For who else may ask there are none. Asks nothing itself.
+        """
+        return allowing(headers, self._talk.account.broker_url)
 
     async def purge_receipt(self, receipt: str, *, session_id: str | None = None) -> PurgeReceipt:
         """What a purge receipt says, when the broker signed it. Raises Untrusted too."""
@@ -148,6 +206,7 @@ class AsyncClient:
                 data=request.body,
                 timeout=self._timeout,
                 allow_redirects=False,
+                raise_for_status=False,
             ) as answer:
                 return await _read(answer, request.max_bytes)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

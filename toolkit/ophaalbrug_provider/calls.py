@@ -98,7 +98,7 @@ def _refusal(response: Response) -> ApiError:
     if response.headers.get("content-type", "").startswith("application/problem+json"):
         try:
             problem = msgspec.json.decode(response.body, type=_Problem)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             problem = _Problem()
     wait = response.headers.get("retry-after", "")
     seconds = float(wait) if wait.isascii() and wait.isdecimal() else None

@@ -1,11 +1,11 @@
-"""Everything a provider asks a broker, as conversations without I/O: tokens, sessions, payloads, receipts, webhooks.
+"""Everything a provider asks a broker, as conversations without I/O: the whole API, tokens, and genuine webhooks.
 
 Owns what is remembered between calls: the access token, until shortly before it runs out, and the broker's keys.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
@@ -19,14 +19,19 @@ from ophaalbrug_provider.errors import Unreadable, Untrusted
 from ophaalbrug_provider.keys import BrokerKeys, read_jwks
 from ophaalbrug_provider.messages import (
     Created,
+    Delivery,
+    DeliveryPage,
     Document,
     Event,
     NewSession,
     Opened,
     Page,
+    Profile,
     PurgeReceipt,
     Receipts,
     SessionView,
+    Trial,
+    Webhook,
 )
 
 EARLY_SECONDS = 30
@@ -82,21 +87,17 @@ class Conversations:
         max_bytes: int = SMALL_BYTES,
     ) -> Steps[Response]:
         """One request with our access token; after a 401 once more, with a new one. Raises ApiError, Unreadable."""
-        response = yield from self._attempt(method, path, body, headers or {}, max_bytes)
-        if response.status == 401:
-            self._token = ("", 0.0)
-            response = yield from self._attempt(method, path, body, headers or {}, max_bytes)
+        whole = {**(headers or {}), **({} if body is None else {"Content-Type": "application/json"})}
+        url, token = self.account.broker_url + path, (yield from self.access_token())
+        request = Request(method=method, url=url, headers=_bearing(token, whole), body=body, max_bytes=max_bytes)
+        response = yield from sent(request)
+        if response.status == 401:  # refused before anything was done: whatever the call is, it may be sent again
+            if self._token[0] == token:  # else another thread has renewed it already
+                self._token = ("", 0.0)
+            renewed = _bearing((yield from self.access_token()), whole)
+            response = yield from sent(msgspec.structs.replace(request, headers=renewed))
         content(response)
         return response
-
-    def _attempt(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], max_bytes: int
-    ) -> Steps[Response]:
-        whole = {**headers, "Authorization": f"Bearer {(yield from self.access_token())}"}
-        if body is not None:
-            whole["Content-Type"] = "application/json"
-        url = self.account.broker_url + path
-        return (yield from sent(Request(method=method, url=url, headers=whole, body=body, max_bytes=max_bytes)))
 
     def create_session(self, wanted: NewSession | Mapping[str, object], idempotency_key: str) -> Steps[Created]:
         body, key = msgspec.json.encode(wanted), {"Idempotency-Key": idempotency_key}
@@ -106,8 +107,7 @@ class Conversations:
         return decoded((yield from self.call("GET", _path(session_id))), SessionView)
 
     def sessions(self, **wishes: str | int | None) -> Steps[Page]:
-        query = urlencode({name: value for name, value in wishes.items() if value is not None})
-        return decoded((yield from self.call("GET", f"/v1/sessions?{query}")), Page)
+        return decoded((yield from self.call("GET", f"/v1/sessions{_query(wishes)}")), Page)
 
     def cancel(self, session_id: str) -> Steps[SessionView]:
         return decoded((yield from self.call("DELETE", _path(session_id))), SessionView)
@@ -118,6 +118,29 @@ class Conversations:
 
     def receipts(self, session_id: str) -> Steps[Receipts]:
         return decoded((yield from self.call("GET", f"{_path(session_id)}/receipts")), Receipts)
+
+    def profiles(self) -> Steps[tuple[Profile, ...]]:
+        return decoded((yield from self.call("GET", "/v1/profiles")), tuple[Profile, ...])
+
+    def deliveries(self, **wishes: str | int | None) -> Steps[DeliveryPage]:
+        return decoded((yield from self.call("GET", f"/v1/deliveries{_query(wishes)}")), DeliveryPage)
+
+    def retry_delivery(self, delivery_id: str) -> Steps[Delivery]:
+        path = f"/v1/deliveries/{quote(delivery_id, safe='')}/_retry"
+        return decoded((yield from self.call("POST", path)), Delivery)
+
+    def webhook(self) -> Steps[Webhook]:
+        return decoded((yield from self.call("GET", "/v1/webhook")), Webhook)
+
+    def set_webhook(
+        self, url: str, types: Sequence[str], secret: str | None, overlap_seconds: float | None
+    ) -> Steps[Webhook]:
+        said = {"url": url, "types": tuple(types), "secret": secret, "overlapSeconds": overlap_seconds}
+        body = msgspec.json.encode({name: value for name, value in said.items() if value is not None})
+        return decoded((yield from self.call("PUT", "/v1/webhook", body)), Webhook)
+
+    def test_webhook(self) -> Steps[Trial]:
+        return decoded((yield from self.call("POST", "/v1/webhook/_test")), Trial)
 
     def pull_payload(self, session_id: str, event: Event | None = None) -> Steps[Opened]:
         """Fetch and open a payload; with `event`, exactly the one it announces."""
@@ -163,7 +186,7 @@ class Conversations:
     def _with_keys(self, check: Callable[[BrokerKeys], _T]) -> Steps[_T]:
         """What `check` finds with the broker's keys; where it misses one, with keys fetched anew."""
         known, fetched_at = self._broker
-        if known is None or self.clock() - fetched_at >= JWKS_SECONDS:
+        if known is None or not 0 <= self.clock() - fetched_at < JWKS_SECONDS:  # below 0: the clock was put back
             known, fetched_at = yield from self._fetched_keys()
         try:
             return check(known)
@@ -185,6 +208,14 @@ def _check_v1a(stamp: webhooks.Stamp, body: bytes, keys: tuple[Ed25519PublicKey,
         webhooks.check_v1a(stamp, body, keys)
     except Untrusted as error:
         raise opening.UnknownSigner(error.happened) from None
+
+
+def _bearing(token: str, headers: Mapping[str, str]) -> dict[str, str]:
+    return {**headers, "Authorization": f"Bearer {token}"}
+
+
+def _query(wishes: Mapping[str, str | int | None]) -> str:
+    return "?" + urlencode({name: value for name, value in wishes.items() if value is not None})
 
 
 def _path(session_id: str) -> str:

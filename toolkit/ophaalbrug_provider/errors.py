@@ -5,27 +5,28 @@ No exception holds a payload, a token, a key, or anything else that came in: onl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 # By the broker's code (docs/guides/provider.md, "Errors"); what is not here is explained by its own sentence.
 ADVICE = {
     "invalid-request": "mend what `errors` names",
     "unsupported-grant-type": "update this package",
-    "unknown-profile": "take a profile id that is registered for you",
+    "unknown-profile": "take the id of one of `profiles()`",
     "invalid-client": "check your clock, the broker's address, your provider id, and whether this key is registered",
     "unauthorized": "a new token was refused too: ask the operator whether you are still registered",
     "not-found": "check the address",
     "unknown-session": "it is not yours, or it ended over 30 days ago",
-    "unknown-delivery": "see `GET /v1/deliveries`; what is delivered or no longer needed leaves it after a while",
-    "no-webhook": "set one with `PUT /v1/webhook`, or pull",
+    "unknown-delivery": "take the `id` from `deliveries()`; what is over leaves them after a while",
+    "no-webhook": "set one with `set_webhook`, or pull",
     "method-not-allowed": "update this package",
     "idempotency-mismatch": "take another Idempotency-Key for another request",
     "payload-mismatch": "acknowledge the digest of the payload you opened",
     "recipient-key": "have a key with `use: enc` registered that fits the profile's sealing",
     "wrong-state": "read the session; there is no payload before `consented`",
     "delivery-under-way": "see how it goes first",
-    "webhook-disabled": "mend your endpoint, then `POST /v1/webhook/_test` switches it on again",
-    "webhook-unproven": "have your endpoint answer OPTIONS as `webhooks.allowing` says",
+    "webhook-disabled": "mend your endpoint; a `test_webhook` that succeeds switches it on again",
+    "webhook-unproven": "have your endpoint answer OPTIONS with 204 and the headers that `allowing` gives",
     "delivery-over": "read the session",
     "session-ended": "everything is purged; see its receipts",
     "too-large": "send less: bodies are at most 64 KiB",
@@ -46,6 +47,10 @@ class ToolkitError(Exception):
         self.happened = happened
         self.what_to_do = advice or self.advice
         super().__init__(f"{happened} ({self.what_to_do})" if self.what_to_do else happened)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survives being handed from a worker's process to another, as job queues do."""
+        return _restored, (type(self), self.args, vars(self))
 
 
 class ApiError(ToolkitError):
@@ -89,3 +94,9 @@ class Unreadable(ToolkitError):
     """The broker's own answer is not what its API describes."""
 
     advice = "check that the address is a broker's, and whether this package is as new as the broker"
+
+
+def _restored(kind: type[ToolkitError], args: tuple[object, ...], facts: Mapping[str, object]) -> ToolkitError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(facts)
+    return error

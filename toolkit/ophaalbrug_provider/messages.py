@@ -21,9 +21,15 @@ class Invitation(_Wire, frozen=True, kw_only=True):
     email: str
     name: str | None = None
 
+    def __repr__(self) -> str:
+        return "Invitation()"  # somebody's address belongs in no log
+
 
 class NewSession(_Wire, frozen=True, kw_only=True):
-    """What to ask of whom. `reference`: 1 to 64 of `A-Za-z0-9._-`, no BSN; `expires_in` in seconds."""
+    """What to ask of whom. `reference`: 1 to 64 of `A-Za-z0-9._-`, no BSN; `expires_in` in seconds.
+
+    `test_case`: have it go wrong, at a broker in sandbox mode only.
+    """
 
     profile: str
     household: Literal["single", "couple", "ask"] | None = None
@@ -32,6 +38,7 @@ class NewSession(_Wire, frozen=True, kw_only=True):
     invitation: Invitation | None = None
     return_url: str | None = None
     expires_in: int | None = None
+    test_case: str | None = None
 
 
 class Created(_Wire, frozen=True, kw_only=True):
@@ -42,9 +49,15 @@ class Created(_Wire, frozen=True, kw_only=True):
     journey_url: str
     expires_at: datetime
 
+    def __repr__(self) -> str:
+        return f"Created({self.id})"  # who reads the link in a log has the citizen's key
+
 
 class SessionView(_Wire, frozen=True, kw_only=True):
-    """Where a session stands. `persons` says per person and source only todo, busy, done or failed."""
+    """Where a session stands. `persons` says per person and source only todo, busy, done or failed.
+
+    `maybe_received`: consent was taken back when you had the payload, or may have had it: delete it.
+    """
 
     id: str
     status: str
@@ -59,6 +72,7 @@ class SessionView(_Wire, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     payload_digest: str | None = None
     invitation: str | None = None
+    maybe_received: bool = False
 
 
 class Listed(_Wire, frozen=True, kw_only=True):
@@ -84,6 +98,105 @@ class Receipts(_Wire, frozen=True, kw_only=True):
     consent_receipt_digests: dict[str, str] = {}
 
 
+class Text(_Wire, frozen=True, kw_only=True):
+    """A text for people, in both languages."""
+
+    nl: str
+    en: str
+
+
+class Profile(_Wire, frozen=True, kw_only=True):
+    """What you may ask of a citizen, and why, as you are registered. `sealing`: which kind of key it needs."""
+
+    id: str
+    purpose: Text
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    fields: tuple[str, ...]
+    household: str
+    sealing: str
+    documents: bool = False
+    partial: bool = False
+    bsn_basis: str | None = None
+
+
+class Attempt(_Wire, frozen=True, kw_only=True):
+    """One attempt to deliver. `answer`: the class of your endpoint's status (`5xx`), or why there was none.
+
+    `outcome`: accepted, failed, throttled, refused (410), not-sent, or unknown: sent, and no answer came.
+    """
+
+    started_at: datetime
+    outcome: str
+    answer: str
+    seconds: float
+
+
+class Delivery(_Wire, frozen=True, kw_only=True):
+    """One event on its way to your webhook; `event_id` is its webhook-id. `next_attempt_at` is there while it waits.
+
+    `status`: waiting, sending, delivered, refused (410), or dropped: a newer notice came, or the session ended.
+    """
+
+    id: str
+    session_id: str
+    event_id: str
+    type: str
+    sequence: int
+    status: str
+    queued_at: datetime
+    attempts: tuple[Attempt, ...]
+    next_attempt_at: datetime | None = None
+
+
+class DeliveryPage(_Wire, frozen=True, kw_only=True):
+    """A page of deliveries, those of the newest session first; `next` is the offset of the next one, if there is one.
+
+    Where little fits what was asked a page may be short, or empty, and still have a next one.
+    """
+
+    deliveries: tuple[Delivery, ...]
+    next: int | None = None
+
+
+class Secret(_Wire, frozen=True, kw_only=True):
+    """A webhook secret without the secret. `created_at` is unknown of one from a file; a former one has `ends_at`."""
+
+    id: str
+    created_at: datetime | None = None
+    ends_at: datetime | None = None
+
+
+class Webhook(_Wire, frozen=True, kw_only=True):
+    """Your webhook as it is: `status` enabled or disabled, and then `reason` gone (a 410) or failing (for days).
+
+    `types` that are wanted: none named is all. `secrets`, the newest first. `public_key`: `whpk_…`, what `v1a` is
+    checked with. `secret` is there once, when the broker made it.
+    """
+
+    url: str
+    types: tuple[str, ...]
+    status: str
+    secrets: tuple[Secret, ...]
+    public_key: str
+    reason: str | None = None
+    disabled_at: datetime | None = None
+    first_failure_at: datetime | None = None
+    secret: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Webhook({self.status})"  # its secret belongs in no log
+
+
+class Trial(_Wire, frozen=True, kw_only=True):
+    """How a test event fared: `outcome` and `answer` as of an `Attempt`, `status` of the webhook after it."""
+
+    outcome: str
+    answer: str
+    seconds: float
+    status: str
+
+
 class PurgeReceipt(_Wire, frozen=True, kw_only=True, omit_defaults=False):
     """What the broker signed that it destroyed: how many of each kind, when and why."""
 
@@ -97,9 +210,11 @@ class PurgeReceipt(_Wire, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One genuine event. `kind` is the last word of its `type`: data, opened, delivered and so on.
+    """One genuine event. `kind` is the last word of its `type`: data, opened, delivered and so on, or test.
 
-    Kinds that you do not know may come: answer them with 2xx. `sequence` rises within a session, with gaps.
+    Kinds that you do not know may come: answer them with 2xx. `sequence` rises within a session, with gaps. An event
+    that is about no session, as a test is, has an empty `session_id`; of a type newer than this package, `kind` is all
+    of it. `maybe_received`, in withdrawn: you have the payload, or may have it, and are to delete it.
     """
 
     id: str
@@ -107,10 +222,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     source: str
     time: str
-    session_id: str
-    sequence: int
+    session_id: str = ""
+    sequence: int = 0
     reference: str | None = None
+    state: str | None = None
     reason: str | None = None
+    maybe_received: bool = False
     payload: str | None = None
     payload_url: str | None = None
     payload_digest: str | None = None

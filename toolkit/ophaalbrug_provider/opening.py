@@ -116,20 +116,32 @@ def check_signature(token: str, kind: str, algorithm: LiteralString, broker: Bro
 
 
 def _decrypted(sealed: str, own: Iterable[PrivateKey]) -> tuple[bytes, dict[str, Any], PrivateKey]:
-    """What is inside, the header, and the key of ours that opened it. Raises NoKey, Untrusted."""
-    header = _header(sealed, parts=5)
-    key = next((key for key in own if key.is_called(header.get("kid"))), None)
-    if key is None:
-        raise NoKey("this is sealed to a key that is not ours")
+    """What is inside, the header, and the key of ours that opened it. Raises NoKey, Untrusted.
+
+    A key that was registered under a name may have been given without it, or two under the same: opening tells.
+    """
+    header, ours = _header(sealed, parts=5), tuple(own)
     if "zip" in header:
         raise Untrusted("what is sealed to us is never compressed")
+    named = tuple(key for key in ours if key.is_called(header.get("kid")))
+    for key in named or ours:
+        content = _opened_with(sealed, key)
+        if content is not None:
+            return content, header, key
+    if not named:
+        raise NoKey("this is sealed to a key that is not ours")
+    raise Untrusted("this does not open")
+
+
+def _opened_with(sealed: str, key: PrivateKey) -> bytes | None:
+    """What is inside, if this key opens it, by the one algorithm of its kind."""
     token = jwe.JWE(algs=[key.seals_with[0], "A256GCM"])
     try:
         token.deserialize(sealed)
         token.decrypt(key.jwk)
     except (JWException, ValueError):
-        raise Untrusted("this does not open") from None
-    return token.payload, header, key
+        return None
+    return token.payload
 
 
 def _header(token: str, parts: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ The store is the caller's: an `Inbox`. A 2xx is the broker's permission to destr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -53,7 +53,11 @@ class Inbox(Protocol):
         ...
 
     def keep(self, arrival: Arrival) -> None:
-        """Keep it all or raise; on return it is on disk. An id that is kept already changes nothing."""
+        """Keep it all or raise; on return it is on disk. An id that is kept already changes nothing.
+
+        A withdrawn event destroys what its session brought, and data that come to be kept after it are not: look in
+        the same transaction, for the two may come at once.
+        """
         ...
 
 
@@ -69,7 +73,7 @@ class AsyncInbox(Protocol):
         ...
 
     async def keep(self, arrival: Arrival) -> None:
-        """Keep it all or raise; on return it is on disk. An id that is kept already changes nothing."""
+        """Keep it all or raise; on return it is on disk. As `Inbox.keep`."""
         ...
 
 
@@ -88,7 +92,14 @@ class Again(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dropped(msgspec.Struct, frozen=True, kw_only=True):
-    """Data of a session of which it is known that it may not be used any more: not opened and not kept."""
+    """Data of a session that is over: they were taken back, or another of our programs has them. Not kept."""
+
+    event: Event
+    status: Literal[204] = 204
+
+
+class Heard(msgspec.Struct, frozen=True, kw_only=True):
+    """Genuine, and about no session: a test event, or a type newer than this package. There is nothing to keep."""
 
     event: Event
     status: Literal[204] = 204
@@ -101,7 +112,7 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal[401, 503]
 
 
-Outcome: TypeAlias = Kept | Again | Dropped | Refused
+Outcome: TypeAlias = Kept | Again | Dropped | Heard | Refused
 
 
 def receive(talk: Conversations, headers: Mapping[str, str], body: bytes) -> Steps[Outcome]:
@@ -115,23 +126,39 @@ def receive(talk: Conversations, headers: Mapping[str, str], body: bytes) -> Ste
 
 def take_in(talk: Conversations, event: Event) -> Steps[Outcome]:
     """An event that `verify` gave: opened, kept, and acknowledged where a 2xx alone does not."""
+    if not event.session_id:
+        return Heard(event=event)
+
+    def latest(inbox: Any) -> Any:
+        return inbox.latest(event.session_id)
+
     try:
         if (yield Asked(lambda inbox: inbox.knows(event.id))):
             yield from _settle(talk, event)
             return Again(event=event)
-        latest: Latest | None = yield Asked(lambda inbox: inbox.latest(event.session_id))
-        if event.kind == "data" and latest is not None and latest.kind in WITHOUT_DATA:
+        if _taken_back(event, (yield Asked(latest))):
             return Dropped(event=event)
-        arrival = yield from opened(talk, event, latest)
+        arrival = yield from opened(talk, event)
+        newest: Latest | None = yield Asked(latest)  # it may have been taken back while we fetched
+        if _taken_back(event, newest):
+            return Dropped(event=event)
+        overtaken = newest is not None and newest.sequence > event.sequence
+        arrival = msgspec.structs.replace(arrival, overtaken=overtaken)
         yield Asked(lambda inbox: inbox.keep(arrival))
         if arrival.payload is not None and _needs_word(event, arrival.payload):
             yield from _acknowledge(talk, event)
         return Kept(arrival=arrival)
-    except (Untrusted, NoKey, Unreachable, Unreadable, ApiError) as error:
+    except ApiError as error:
+        return Dropped(event=event) if error.code == "session-ended" else _refused(error)
+    except (Untrusted, NoKey, Unreachable, Unreadable) as error:
         return _refused(error)
 
 
-def opened(talk: Conversations, event: Event, latest: Latest | None = None) -> Steps[Arrival]:
+def _taken_back(event: Event, latest: Latest | None) -> bool:
+    return event.kind == "data" and latest is not None and latest.kind in WITHOUT_DATA
+
+
+def opened(talk: Conversations, event: Event) -> Steps[Arrival]:
     """An event with everything it carries or points at."""
     payload, documents, purged = None, list[bytes](), None
     if event.payload is not None:
@@ -142,8 +169,7 @@ def opened(talk: Conversations, event: Event, latest: Latest | None = None) -> S
         documents.append((yield from talk.pull_document(event.session_id, document)))
     if event.purge_receipt is not None:
         purged = yield from talk.check_purge_receipt(event.purge_receipt, event.session_id)
-    overtaken = latest is not None and latest.sequence > event.sequence
-    return Arrival(event=event, payload=payload, documents=tuple(documents), purge_receipt=purged, overtaken=overtaken)
+    return Arrival(event=event, payload=payload, documents=tuple(documents), purge_receipt=purged)
 
 
 def _needs_word(event: Event, payload: Opened) -> bool:

@@ -151,6 +151,16 @@ async def test_without_a_webhook_one_pulls(house: House, kind: Kind) -> None:
 
 
 @both
+@pytest.mark.parametrize("off", [-120, 120])
+async def test_our_clock_may_be_off_by_minutes(house: House, kind: Kind, off: int) -> None:
+    """To either side: the broker accepts what says who we are, and our token lasts as long as it says."""
+    async with office(house, kind) as caller:
+        other = Caller(kind, caller.account, lambda: house.now() + off)
+        async with other.awaited:
+            assert (await other("sessions")).sessions == ()
+
+
+@both
 async def test_refusals_of_the_broker_say_what_to_do(house: House, kind: Kind) -> None:
     """An unknown profile, a key used for another request, a session that is not ours, and a client it does not know."""
     async with office(house, kind) as caller:

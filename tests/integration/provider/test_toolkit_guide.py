@@ -9,15 +9,20 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
+from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import msgspec
 import pytest
 
 from broker import providers
-from ophaalbrug_provider import PrivateKey
+from broker.delivery import signature_headers
+from ophaalbrug_provider import PrivateKey, new_secret
+from sandbox.browser import Browser
 from sandbox.citizen import collect
 from sandbox.registration import ProfileEntry, Text
 from sandbox.stage import FIELDS, SOURCES
@@ -26,7 +31,7 @@ from tests.integration.provider.asking import linked_phone, until
 from tests.integration.provider.receiver import Receiver
 from tests.stores import free_ports
 from tests.unit.test_guides import ROOT, block
-from tests.unit.toolkit.pretend import listening
+from tests.unit.toolkit.pretend import body_of, listening, trial
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -81,14 +86,18 @@ class Office:
     async def register(self, *profiles: ProfileEntry, webhook_url: str | None = None) -> None:
         """Make the guide's keys, and join the broker with their public halves."""
         await self.sh("keys.sh")
-        keys = [self._public(name, use) for name, use in (("sig", "sig"), ("enc", "enc"), ("enc-rsa", "enc"))]
+        self.environment["WEBHOOK_SECRET"] = (await self.sh("secret.sh")).strip()
+        await self.joined("enc", *profiles, webhook_url=webhook_url)
+
+    async def joined(self, opening: str, *profiles: ProfileEntry, webhook_url: str | None = None) -> None:
+        """Join the broker, or again with another key to seal to."""
+        keys = [self._public(name, use) for name, use in (("sig", "sig"), (opening, "enc"), ("enc-rsa", "enc"))]
         facts: dict[str, Any] = {"id": self.id, "name": {"nl": "G", "en": "G"}, "keys": keys}
         facts["profile"] = [msgspec.to_builtins(profile) for profile in profiles]
         if webhook_url is not None:
-            facts["webhook"] = {"url": webhook_url}
+            facts["webhook"] = {"url": webhook_url, "secret": self.environment["WEBHOOK_SECRET"].split()[0]}
         provider = providers.checked(msgspec.convert(facts, providers.Provider))
         await self.house.parts.providers.put(provider)
-        self.environment["WEBHOOK_SECRET"] = provider.webhook.secret if provider.webhook else "whsec_" + "A" * 40
         self.environment["WEBHOOK_KEY"] = self.house.parts.keys.webhook_public()
 
     def _public(self, name: str, use: str) -> dict[str, Any]:
@@ -156,50 +165,122 @@ def kept(folder: Path, language: str) -> dict[str, Any]:
     return json.loads(found)
 
 
+def prepared(house: House, folder: Path, language: str) -> tuple[Office, str]:
+    """An office with the guide's programs in one of its languages, and what runs them."""
+    needed("openssl", *(["node"] if language == "node" else []))
+    office = Office(house, folder, f"gids-{language}-{folder.name}".replace("_", "-")[:60].strip("-"))
+    office.write(*(f"{name}.{SUFFIX[language]}" for name in ("office", "create", "serve", "webhook")))
+    if language == "python":
+        office.write("inbox.py", "pull.py", "still.py", "deliveries.py")
+        office.environment["PYTHONPATH"] = str(ROOT / "toolkit")
+        return office, sys.executable
+    office.write("opening.mjs")
+    (folder / "node_modules").symlink_to(PACKAGES)
+    return office, "node"
+
+
+async def told(office: Office, url: str, body: bytes, *, secret: str = "") -> int:
+    """The status with which a webhook is answered, signed by the broker."""
+    webhook = providers.Webhook(url=url, secret=secret or office.environment["WEBHOOK_SECRET"])
+    event_id = str(json.loads(body)["id"])
+    headers = signature_headers(office.house.parts.keys, webhook, event_id, int(office.house.now()), body)
+    async with office.house.http.post(url, data=BytesIO(body), headers=headers) as answer:
+        return answer.status
+
+
 @pytest.mark.parametrize("language", ["python", "node"])
 async def test_a_back_office_of_the_guide(house: House, tmp_path: Path, language: str) -> None:
-    """Opens a session twice under one key, receives, verifies, opens and keeps; the broker hears it and purges."""
-    needed("openssl", *(["node"] if language == "node" else []))
-    office, (port,) = Office(house, tmp_path, f"gids-{language}"), free_ports(1)
-    end = SUFFIX[language]
-    office.write(*(f"{name}.{end}" for name in ("office", "create", "serve")))
-    if language == "python":
-        office.write("inbox.py", "pull.py")
-        program = [sys.executable]
-        office.environment["PYTHONPATH"] = str(ROOT / "toolkit")
-    else:
-        office.write("opening.mjs")
-        (tmp_path / "node_modules").symlink_to(PACKAGES)
-        program = ["node"]
-    await office.register(PROFILE, webhook_url=f"http://127.0.0.1:{port}/")
-    async with serving(office, *program, f"serve.{end}", str(port)):
-        asking = {"WebHook-Request-Origin": "127.0.0.1"}
-        async with house.http.options(f"http://127.0.0.1:{port}/", headers=asking) as allowed:
-            assert (allowed.status, allowed.headers["WebHook-Allowed-Origin"]) == (204, "127.0.0.1")
-        journey = await office.run(*program, f"create.{end}", "dossier-1")
-        assert await office.run(*program, f"create.{end}", "dossier-1") == journey
+    """Sets its webhook, opens a session twice under one key, receives, verifies, opens and keeps; the broker purges."""
+    office, program = prepared(house, tmp_path, language)
+    (port,), end = free_ports(1), SUFFIX[language]
+    url = f"http://127.0.0.1:{port}/"
+    await office.register(PROFILE)
+    async with serving(office, program, f"serve.{end}", str(port)):
+        assert "accepted" in await office.run(program, f"webhook.{end}", url)
+        journey = await office.run(program, f"create.{end}", "dossier-1")
+        assert await office.run(program, f"create.{end}", "dossier-1") == journey
         phone = await office.consented(journey)
         session_id = await office.only_session()
         ended = await office.ended(session_id)
         assert (ended.state.value, bool((await phone.receipt()).purge_receipt)) == ("delivered", True)
-    payload = kept(tmp_path, language)
-    assert (payload["sessionId"], payload["reference"]) == (session_id, "dossier-1")
-    assert payload["incomes"]
+        payload = kept(tmp_path, language)
+        assert (payload["sessionId"], payload["reference"]) == (session_id, "dossier-1")
+        assert payload["incomes"]
+        other = body_of("withdrawn", "evt_o", session_id=session_id, sequence=98, maybe_received=True)
+        assert await told(office, url, other, secret=new_secret()) == 401
+        assert kept(tmp_path, language) == payload
+        back = body_of("withdrawn", "evt_w", session_id=session_id, sequence=99, maybe_received=True)
+        assert [await told(office, url, back) for _ in range(2)] == [204, 204]
+        with pytest.raises((TypeError, ValueError)):
+            kept(tmp_path, language)
+        with suppress(aiohttp.ClientError):  # it may also cut this off
+            assert await told(office, url, trial() + b" " * 2**21) == 401
+        assert await told(office, url, trial()) == 204
+
+
+async def test_what_waits_is_seen_and_tried_again(house: House, tmp_path: Path) -> None:
+    """The guide's `deliveries.py`, when the receiver was away: what waits, and why; and now."""
+    office, program = prepared(house, tmp_path, "python")
+    (port,) = free_ports(1)
+    await office.register(PROFILE, webhook_url=f"http://127.0.0.1:{port}/")
+    await Browser((await office.run(program, "create.py", "dossier-4")).strip(), house.http).start()
+
+    async def listed() -> str:
+        return await office.run(program, "deliveries.py")
+
+    assert " opened " in await until(listed, lambda text: len(text.split()) > 2, seconds=30)
+    async with serving(office, program, "serve.py", str(port)):
+        await office.run(program, "deliveries.py", "--retry")
+        assert await until(listed, lambda text: not text, seconds=30) == ""
+
+
+async def test_secrets_and_keys_are_replaced(house: House, tmp_path: Path) -> None:
+    """As the guide has it: no event is refused, and what was sealed to the old key opens as long as it is there."""
+    office, program = prepared(house, tmp_path, "python")
+    (port,) = free_ports(1)
+    url, command = f"http://127.0.0.1:{port}/", (program, "serve.py", str(port))
+    await office.register(PROFILE)
+    async with serving(office, *command):
+        assert (await office.run(program, "webhook.py", url)).split()[1:] == ["stays", "accepted", "2xx"]
+    office.environment["WEBHOOK_SECRET"] += " " + (await office.sh("secret.sh")).strip()
+    journeys = [await office.run(program, "create.py", "oud")]
+    await office.run("openssl", "genpkey", "-algorithm", "X25519", "-out", "enc-2.pem")
+    changed = datetime.now(UTC).isoformat()
+    async with serving(office, *command):
+        await office.joined("enc-2", PROFILE, webhook_url=url)
+        both, outcome = (await office.run(program, "webhook.py", url)).splitlines()
+        assert (both.split(" ", 2)[1], len(both.split(" ", 2)), outcome) == ("stays", 3, "accepted 2xx")
+        journeys.append(await office.run(program, "create.py", "nieuw"))
+
+        async def still() -> str:
+            return await office.run(program, "still.py", changed)
+
+        await until(still, lambda text: text == "1\n")
+        for journey in journeys:
+            await office.consented(journey)
+        await until(still, lambda text: text == "0\n", seconds=30)
+        await until(
+            lambda: asyncio.to_thread(references, tmp_path), lambda found: found == {"oud", "nieuw"}, seconds=30
+        )
+
+
+def references(folder: Path) -> set[str]:
+    """The references of the payloads that were kept."""
+    with closing(sqlite3.connect(folder / "inbox.sqlite")) as database:
+        rows = database.execute("SELECT payload FROM events WHERE kind = 'data'").fetchall()
+    return {json.loads(row[0])["reference"] for row in rows}
 
 
 async def test_a_back_office_without_a_webhook(house: House, tmp_path: Path) -> None:
-    """The guide's `pull.py` keeps, acknowledges, and compares the receipts."""
-    needed("openssl")
-    office = Office(house, tmp_path, "gids-pull")
-    office.environment["PYTHONPATH"] = str(ROOT / "toolkit")
-    office.write("office.py", "create.py", "pull.py")
+    """The guide's `pull.py` finds what was consented to, keeps it, acknowledges, and compares the receipts."""
+    office, program = prepared(house, tmp_path, "python")
     await office.register(PROFILE)
-    journey = await office.run(sys.executable, "create.py", "dossier-2")
-    await office.consented(journey)
+    await office.consented(await office.run(program, "create.py", "dossier-2"))
     session_id = await office.only_session()
-    destroyed = await office.run(sys.executable, "pull.py", session_id)
+    destroyed = await until(lambda: office.run(program, "pull.py"), bool)  # a list may lag
     assert "'payloads': 1" in destroyed
-    assert json.loads((tmp_path / f"{session_id}.json").read_text())["reference"] == "dossier-2"
+    kept_here = tmp_path / f"{session_id}.json"
+    assert (json.loads(kept_here.read_text())["reference"], kept_here.stat().st_mode & 0o077) == ("dossier-2", 0)
     assert (await office.ended(session_id)).state.value == "delivered"
 
 
@@ -222,6 +303,13 @@ async def test_a_shell_opens_what_is_sealed_to_rsa(house: House, tmp_path: Path)
     (tmp_path / "body").write_bytes(data.body + b" ")
     with pytest.raises(AssertionError):
         await office.sh("tools.sh", "verify.sh")
+    (tmp_path / "body").write_bytes(data.body)
+    for off in (-301, 310):  # whose signatures hold, and which is old, or of a clock that is wrong
+        at = int(house.now()) + off
+        webhook = providers.Webhook(url="http://x", secret=office.environment["WEBHOOK_SECRET"])
+        signed = signature_headers(house.parts.keys, webhook, data.headers["webhook-id"], at, data.body)
+        with pytest.raises(AssertionError):
+            await office.sh("tools.sh", "verify.sh", timestamp=str(at), signature=signed["webhook-signature"])
     sealed = data.event["data"]["payload"]
     (tmp_path / "payload.jwe").write_text(sealed)
     await office.sh("tools.sh", "open.sh")

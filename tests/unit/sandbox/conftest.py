@@ -19,6 +19,7 @@ from jwcrypto import jwe, jwk
 
 from sandbox.app import running
 from sandbox.world import API_KEYS, SandboxSettings
+from tests.worlds import share_signing_key
 
 CALLBACK = "http://127.0.0.1:9/terug"
 SIGNING = jwk.JWK.generate(kty="EC", crv="P-256", use="sig", kid="sig-1", alg="ES256")
@@ -157,6 +158,7 @@ def told(address: str) -> dict[str, str]:
 async def visitor() -> AsyncIterator[Visitor]:
     """A visitor to a world of their own."""
     clock = Clock()
+    share_signing_key()
     public = [json.loads(key.export_public()) for key in (SIGNING, SEALING)]
     settings = SandboxSettings(
         client_jwks={"keys": public},

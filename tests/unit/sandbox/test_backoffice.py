@@ -16,12 +16,12 @@ from aiohttp import web
 
 from broker.delivery import signature_headers
 from broker.keys import Keys, make
-from broker.providers import Webhook, read_file
+from broker.providers import Webhook, new_webhook_secret, read_file
 from broker.sealing import seal
 from sandbox.backoffice import BackOffice
 from sandbox.registration import ProfileEntry, Text
 from schemas.events import CloudEvent, EventData
-from tests.unit.toolkit.pretend import NOW, SECRET, purge_receipt
+from tests.unit.toolkit.pretend import NOW, SECRET, headers_of, purge_receipt, trial
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +170,25 @@ async def test_what_does_not_belong_is_refused(reception: Reception, broker: Key
     assert await reception.deliver(body, headers) == 401
     assert reception.office.refused == 1
     assert not any(received.accepted for received in reception.office.received)
+
+
+async def test_a_test_event_is_counted_and_not_kept(reception: Reception, broker: Keys) -> None:
+    """Genuine it is answered 204, or as the office was told to misbehave; it is about no session."""
+    reception.office.answer_with = [503]
+    headers = headers_of(broker, trial())
+    assert [await reception.deliver(trial(), headers) for _ in range(2)] == [503, 204]
+    assert await reception.deliver(trial(), headers_of(broker, trial(), secret=new_webhook_secret())) == 401
+    assert (reception.office.tests, reception.office.refused, reception.office.received) == (2, 1, ())
+
+
+async def test_the_broker_may_send_here_and_nobody_else(reception: Reception) -> None:
+    """CloudEvents, "HTTP 1.1 Web Hooks", section 4: asked by OPTIONS, the office names its broker's host."""
+    allowed: list[str | None] = []
+    for origin in ("127.0.0.1", "elders.example"):
+        async with reception.http.options(reception.url, headers={"WebHook-Request-Origin": origin}) as answer:
+            assert answer.status == 204
+            allowed.append(answer.headers.get("WebHook-Allowed-Origin"))
+    assert allowed == ["127.0.0.1", None]
 
 
 async def test_a_payload_too_large_to_come_along_is_fetched(reception: Reception) -> None:

@@ -20,7 +20,7 @@ from broker.sealing import Sealed, seal, seal_document
 from ophaalbrug_provider import Account, Arrival, Client, Latest, PrivateKey
 from ophaalbrug_provider.aio import AsyncClient
 from sandbox.registration import EncryptionKey, new_key
-from schemas.events import CloudEvent, EventData
+from schemas.events import CloudEvent, EventData, TrialData, TrialEvent
 
 NOW = 1_800_000_000
 SECRET = "whsec_" + b64encode(b"k" * 32).decode()
@@ -68,6 +68,11 @@ def body_of(kind: str = "delivered", event_id: str = "evt_1", **data: Any) -> by
     return msgspec.json.encode(event)
 
 
+def trial(event_id: str = "evt_test") -> bytes:
+    """The body of a test event."""
+    return msgspec.json.encode(TrialEvent(id=event_id, source="urn:x", time="t", data=TrialData(provider=PROVIDER)))
+
+
 def headers_of(broker: Keys, body: bytes, *, now: int = NOW, secret: str = SECRET) -> dict[str, str]:
     """The headers the broker sends with a body."""
     event_id = str(json.loads(body)["id"])
@@ -75,13 +80,15 @@ def headers_of(broker: Keys, body: bytes, *, now: int = NOW, secret: str = SECRE
 
 
 class Box:
-    """An inbox in memory, for both kinds of callers; `fails` makes it raise."""
+    """An inbox in memory, for both kinds of callers; `asked` are the ids it was asked of, `fails` makes it raise."""
 
     def __init__(self) -> None:
         self.kept: dict[str, Arrival] = {}
+        self.asked: list[str] = []
         self.fails = False
 
     def knows(self, event_id: str) -> bool:
+        self.asked.append(event_id)
         return event_id in self.kept
 
     def latest(self, session_id: str) -> Latest | None:
@@ -129,7 +136,10 @@ class Caller:
 
 
 class PretendBroker:
-    """Answers as the broker does; `came` is what was asked, `answers` are given first, by method and path."""
+    """Answers as the broker does; `came` is what was asked, `answers` are given first, by method and path.
+
+    What is in `meanwhile` happens once, before an answer.
+    """
 
     def __init__(self, keys: Keys, own: PrivateKey) -> None:
         self.keys = keys
@@ -141,6 +151,7 @@ class PretendBroker:
         self.headers: list[dict[str, str]] = []
         self.tokens = 0
         self.answers: dict[str, list[web.Response]] = {}
+        self.meanwhile: dict[str, Callable[[], Awaitable[None]]] = {}
         self.payload: dict[str, Any] = {"sessionId": "s", "consents": []}
         self._sealed: Sealed | None = None
 
@@ -162,6 +173,8 @@ class PretendBroker:
         self.came.append(asked)
         self.bodies.append(await request.read())
         self.headers.append({name.lower(): value for name, value in request.headers.items()})
+        if asked in self.meanwhile:
+            await self.meanwhile.pop(asked)()
         if self.answers.get(asked):
             return self.answers[asked].pop(0)
         return self._usual(asked)

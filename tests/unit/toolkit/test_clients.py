@@ -26,12 +26,14 @@ from ophaalbrug_provider import (
     Account,
     ApiError,
     Client,
+    Created,
     Document,
     Invitation,
     NewSession,
     Unreachable,
     Unreadable,
     Untrusted,
+    Webhook,
 )
 from ophaalbrug_provider.aio import AsyncClient
 from ophaalbrug_provider.errors import ADVICE
@@ -84,7 +86,7 @@ async def test_the_token_is_asked_with_an_assertion(caller: Caller, broker: Pret
     assert form["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
     key = jwt.PyJWK(caller.account.signing_key.jwk.export_public(as_dict=True))
     options: Any = {"verify_exp": False, "verify_iat": False}
-    assert jwt.decode(form["client_assertion"], key, ["ES256"], options, audience=broker.url)["iat"] == NOW
+    assert jwt.decode(form["client_assertion"], key, ["ES256"], options, audience=broker.url)["iss"] == "gemeente"
 
 
 async def test_a_token_is_kept_until_shortly_before_it_runs_out(caller: Caller, broker: PretendBroker) -> None:
@@ -300,3 +302,13 @@ async def test_an_async_client_needs_a_session(broker: PretendBroker) -> None:
 def test_every_code_of_the_api_comes_with_advice() -> None:
     """The broker's catalogue without what only citizens' phones and browsers meet."""
     assert set(ADVICE) == set(CATALOGUE) - set(FOR_CITIZENS)
+
+
+def test_nothing_of_a_citizen_is_in_the_text_of_what_travels() -> None:
+    """What ends up in a log or a traceback: no address, no link, which is a key, and no secret."""
+    moment = datetime(2027, 1, 1, tzinfo=UTC)
+    link = Created(id="s", status="created", journey_url="https://x/j#geheim", expires_at=moment)
+    wanted = NewSession(profile="p", invitation=Invitation(email="geheim@x.example", name="Geheim"))
+    webhook = Webhook(url="https://x", types=(), status="enabled", secrets=(), public_key="whpk_x", secret="geheim")
+    shown = f"{link!r} {wanted!r} {webhook!r}"
+    assert "geheim" not in shown.lower()

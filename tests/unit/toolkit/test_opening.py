@@ -51,14 +51,21 @@ def test_a_payload_opens_with_our_key_and_is_the_brokers(
     assert inside.payload["consents"][0]["receipt"] == RECEIPT
 
 
-def test_a_key_is_found_by_the_name_it_is_registered_under(keys: Keys, known: BrokerKeys) -> None:
-    """A `kid` of the provider's own choice, or the RFC 7638 thumbprint; another name is another key."""
+def test_a_key_is_found_by_its_name_or_by_opening(keys: Keys, known: BrokerKeys) -> None:
+    """A `kid` of the provider's own choice, or the RFC 7638 thumbprint. Whoever forgot the name, or gave it to two keys
+    one after the other, has the right key all the same: it opens.
+    """
     made = new_key("P-256", "enc")
     named, unnamed = PrivateKey(made, "enc-2026"), PrivateKey.read(made.export_to_pem(True, None))
     sealed = sealed_to(named, keys, PAYLOAD)
     assert open_payload(sealed.jwe, [named], known).digest == sealed.digest
+    stranger, namesake = private_key("X25519"), PrivateKey(new_key("P-256", "enc"), "enc-2026")
+    for ours in ([stranger, unnamed], [namesake, named], [named, namesake]):
+        assert open_payload(sealed.jwe, ours, known).digest == sealed.digest
     with pytest.raises(NoKey):
-        open_payload(sealed.jwe, [unnamed], known)
+        open_payload(sealed.jwe, [stranger, private_key()], known)
+    with pytest.raises(Untrusted, match="does not open"):
+        open_payload(sealed.jwe, [namesake], known)
     by_thumbprint = sealed_to(unnamed, keys, PAYLOAD)
     assert open_payload(by_thumbprint.jwe, [unnamed], known).digest == by_thumbprint.digest
     assert open_payload(by_thumbprint.jwe, [named], known).digest == by_thumbprint.digest

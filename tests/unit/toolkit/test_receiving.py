@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from broker.keys import Keys
-from ophaalbrug_provider import Again, ApiError, Dropped, Kept, NoKey, Outcome, Refused, Unreachable, Untrusted
+from ophaalbrug_provider import Again, ApiError, Dropped, Heard, Kept, NoKey, Outcome, Refused, Unreachable, Untrusted
 from tests.unit.toolkit.pretend import (
     ORIGINAL,
     Box,
@@ -20,6 +20,7 @@ from tests.unit.toolkit.pretend import (
     problem,
     purge_receipt,
     sealed_to,
+    trial,
 )
 
 ACKNOWLEDGE = "POST /v1/sessions/s/acknowledgement"
@@ -198,6 +199,47 @@ async def test_a_broker_that_cannot_be_asked_is_asked_later(caller: Caller, brok
         kinds.append((outcome.status, type(outcome.error)))
     assert kinds == [(503, Unreachable), (503, ApiError), (503, ApiError)]
     assert isinstance(await receive(caller, broker, box, broker.data(inline=False)), Kept)
+
+
+async def test_a_test_event_is_answered_and_not_kept(caller: Caller, broker: PretendBroker, others: Keys) -> None:
+    """204 when it is genuine, without a question to the inbox; a type newer than this package fares alike."""
+    box, newer = Box(), trial("evt_new").replace(b"webhook.test", b"provider.news")
+    box.fails = True
+    for body, kind in ((trial(), "test"), (trial(), "test"), (newer, "nl.ophaalbrug.provider.news")):
+        outcome = await receive(caller, broker, box, body)
+        assert isinstance(outcome, Heard)
+        assert (outcome.status, outcome.event.kind) == (204, kind)
+    forged = await caller("receive", headers_of(others, trial()), trial(), box)
+    assert isinstance(forged, Refused)
+    assert (forged.status, box.asked) == (401, [])
+
+
+@pytest.mark.parametrize("end", ["withdrawn", "undelivered"])
+async def test_data_that_are_taken_back_while_they_are_fetched_are_not_kept(
+    caller: Caller, broker: PretendBroker, end: str
+) -> None:
+    """The broker no longer waited for our answer, and the session ended: the notice of it came in before we kept."""
+    broker.with_document()
+    box, ended = Box(), body_of(end, "evt_9", sequence=9, purge_receipt=purge_receipt(broker.keys))
+
+    async def meanwhile() -> None:
+        assert isinstance(await receive(caller, broker, box, ended), Kept)
+
+    broker.meanwhile[DOCUMENT] = meanwhile
+    outcome = await receive(caller, broker, box, broker.data(sequence=8))
+    assert (type(outcome), set(box.kept)) == (Dropped, {"evt_9"})
+    assert ACKNOWLEDGE not in broker.came
+
+
+async def test_data_of_a_session_that_is_over_cannot_be_fetched(caller: Caller, broker: PretendBroker) -> None:
+    """Trying again would not help, and another event says how it ended. But a session that is not ours is a mistake
+    of ours: the broker keeps what it has while we mend it.
+    """
+    for code, expected in (("session-ended", (Dropped, 204)), ("unknown-session", (Refused, 503))):
+        box = Box()
+        broker.answers["GET /v1/sessions/s/payload"] = [problem(410, code)]
+        outcome = await receive(caller, broker, box, broker.data(inline=False))
+        assert (type(outcome), outcome.status, box.kept) == (*expected, {})
 
 
 async def test_an_event_can_be_opened_without_being_taken_in(caller: Caller, broker: PretendBroker) -> None:

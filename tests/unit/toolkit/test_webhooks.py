@@ -11,10 +11,11 @@ import pytest
 import standardwebhooks
 
 from broker.keys import Keys
+from broker.providers import Webhook, webhook_problems
 from ophaalbrug_provider import Untrusted
 from ophaalbrug_provider.keys import read_jwks, read_webhook_key
 from ophaalbrug_provider.messages import Event
-from ophaalbrug_provider.webhooks import allowing, check_v1, check_v1a, event_in, read_secret, stamp_of
+from ophaalbrug_provider.webhooks import allowing, check_v1, check_v1a, event_in, new_secret, read_secret, stamp_of
 from tests.unit.toolkit.pretend import NOW, SECRET, body_of, headers_of
 
 Change = Callable[[dict[str, str], bytes], tuple[dict[str, str], bytes]]
@@ -61,13 +62,19 @@ def test_what_the_standards_library_signs_is_believed(keys: Keys) -> None:
         (lambda h, b: ({**h, "webhook-signature": h["webhook-signature"].split(" ")[0]}, b), "v1a signature"),
         (lambda h, b: ({**h, "webhook-signature": h["webhook-signature"].split(" ")[1]}, b), "v1 signature"),
         (lambda h, b: ({**h, "webhook-signature": h["webhook-signature"][:-8] + "AAAAAA=="}, b), "v1a signature"),
-        (lambda h, b: ({**h, "webhook-signature": h["webhook-signature"] + "é"}, b), "v1a signature"),
+        (lambda h, b: ({**h, "webhook-signature": h["webhook-signature"] + "é"}, b), "no webhook's"),
+        (lambda h, b: ({**h, "webhook-signature": h["webhook-signature"] + "\udcff"}, b), "no webhook's"),
+        (lambda h, b: ({**h, "webhook-id": "evt_\udcff"}, b), "no webhook's"),
+        (lambda h, b: ({**h, "webhook-signature": "v1,x " * 50 + h["webhook-signature"]}, b), "v1 signature"),
         (lambda h, b: ({**h, "webhook-signature": ""}, b), "v1 signature"),
         (lambda _, b: ({}, b), "not of now"),
     ],
 )
 def test_anything_else_is_not_believed(keys: Keys, change: Change, reason: str) -> None:
-    """Another byte, id, time or signature, an old message, or one of the two signatures missing."""
+    """Another byte, id, time or signature, an old message, one of the two signatures missing, or far too many.
+
+    Bytes that are no text reach us as a framework writes them down (PEP 383): they are no reason to fail otherwise.
+    """
     body = body_of()
     headers, changed = change(headers_of(keys, body), body)
     with pytest.raises(Untrusted, match=reason):
@@ -119,9 +126,40 @@ def test_the_body_must_be_the_event_the_header_names(keys: Keys) -> None:
 def test_an_event_of_a_newer_broker_is_read() -> None:
     """Kinds and fields that this package does not know are no reason to refuse."""
     told = json.loads(body_of())
-    told |= {"type": "nl.ophaalbrug.webhook.test", "subject": "x", "data": {"more": 1}}
-    event = event_in(json.dumps(told).encode(), stamp_of({"webhook-id": "evt_1", "webhook-timestamp": str(NOW)}, NOW))
-    assert (event.kind, event.session_id, event.sequence) == ("nl.ophaalbrug.webhook.test", "", 0)
+    told["data"] |= {"more": 1}
+    stamp = stamp_of({"webhook-id": "evt_1", "webhook-timestamp": str(NOW)}, NOW)
+    event = event_in(json.dumps({**told, "subject": "x"}).encode(), stamp)
+    assert (event.kind, event.session_id) == ("delivered", "s")
+    told["type"] = "nl.ophaalbrug.provider.data"
+    for data in ({"payload": {"sessionId": 7}}, "x", None):
+        event = event_in(json.dumps({**told, "data": data}).encode(), stamp)
+        assert (event.kind, event.session_id, event.payload) == ("nl.ophaalbrug.provider.data", "", None)
+
+
+def test_an_event_of_a_session_names_it() -> None:
+    """One that does not, has no place to be kept under."""
+    stamp = stamp_of({"webhook-id": "evt_1", "webhook-timestamp": str(NOW)}, NOW)
+    for without in ({}, {"sessionId": "", "sequence": 1}, {"sessionId": "s"}, None):
+        body = json.dumps({**json.loads(body_of()), "data": without}).encode()
+        with pytest.raises(Untrusted, match="no CloudEvent"):
+            event_in(body, stamp)
+
+
+def test_whether_data_must_be_deleted_is_told() -> None:
+    """`maybeReceived` of a withdrawn event, and the state a session ended in."""
+    stamp = stamp_of({"webhook-id": "evt_1", "webhook-timestamp": str(NOW)}, NOW)
+    event = event_in(body_of("withdrawn", maybe_received=True, state="cancelled"), stamp)
+    assert (event.kind, event.maybe_received, event.state) == ("withdrawn", True, "cancelled")
+
+
+def test_a_secret_of_our_own_making(keys: Keys) -> None:
+    """It is one for the broker, and for the standard's library; no two are alike."""
+    made, body = new_secret(), body_of()
+    assert made != new_secret()
+    headers = headers_of(keys, body, secret=made)
+    assert verified(keys, headers, body, made).id == "evt_1"
+    assert len(webhook_problems(Webhook(url="https://x.example/", secret=made), https_only=True)) == 0
+    standardwebhooks.Webhook(made)
 
 
 @pytest.mark.parametrize("text", ["", "whsec_", "whsec_c2hvcnQ=", "whsec_" + "A" * 91, "whsec_é", SECRET[6:]])
