@@ -68,6 +68,7 @@ def letter_of(parts: Parts, session: Session, contact: Contact, number: int) -> 
         link=journey_url(parts, session.id),
         address=f"{parts.settings.base_url}/",
         until=_in_words(session.expires_at, language),
+        logs_in=parts.can_log_in(session.profile.sources),
     )
 
 

@@ -24,7 +24,10 @@ PERMANENT = 500  # RFC 5321, 4.2.1: a reply of 5yz will be the same next time
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands in an invitation. `address` is how a genuine link begins; `until` is a moment in words."""
+    """What stands in an invitation. `address` is how a genuine link begins; `until` is a moment in words.
+
+    `logs_in`: at one of the sources at least; elsewhere people only hand over files.
+    """
 
     reminder: bool
     provider: str
@@ -33,6 +36,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     link: str
     address: str
     until: str
+    logs_in: bool
 
 
 class Posted(msgspec.Struct, frozen=True, kw_only=True):

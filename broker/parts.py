@@ -12,7 +12,7 @@ import msgspec
 from broker import purge
 from broker.clock import Clock, clock
 from broker.keys import Keys, load
-from broker.providers import Providers
+from broker.registry import Providers
 from broker.settings import Settings, SettingsError
 from broker.telemetry import log
 from broker.views import Offered
@@ -22,6 +22,7 @@ from connectors.health import Breaker, Health
 from connectors.login import DigiD, LoginSettings
 from connectors.outbound import ClientCertificate, Door, host_port
 from connectors.registry import default_registry
+from sessions import faults
 from sessions.ending import Sign
 from sessions.model import Transport
 from sessions.store.changes import Changes
@@ -61,6 +62,11 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
         """The sources as a phone is told of them."""
         return Offered(self.labels(language), self.transports())
 
+    def can_log_in(self, sources: Collection[str] | None = None) -> bool:
+        """Whether any of these sources, or any at all, is logged in for: elsewhere nobody should read of DigiD."""
+        ways = self.transports()
+        return any("api" in ways.get(source, ()) for source in (ways if sources is None else sources))
+
     def transports(self) -> dict[str, tuple[Transport, ...]]:
         """What can be done at each source: log in there, hand over its download, or both."""
         asked = self.connectors.keys() if self.digid else ()
@@ -73,6 +79,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 async def running(settings: Settings, redis_url: str) -> AsyncGenerator[Parts]:
     """The parts, connected to the store and listening for changes. Raises SettingsError."""
     keys = load(settings)
+    faults.arm(settings.fault_point, _passed)
     async with AsyncExitStack() as stack:
         connection = await _connected(settings, redis_url)
         stack.push_async_callback(connection.close)
@@ -82,6 +89,10 @@ async def running(settings: Settings, redis_url: str) -> AsyncGenerator[Parts]:
         await _claim_store(parts)
         await parts.changes.start()
         yield parts
+
+
+def _passed(moment: str) -> None:
+    log.info("fault.passed", where=moment)
 
 
 async def _connected(settings: Settings, redis_url: str) -> Connection:

@@ -48,8 +48,8 @@ def accessibility(request: AnyRequest) -> Response[bytes]:
 def _page(request: AnyRequest, template: str, **facts: Any) -> Response[bytes]:
     parts, language = parts_of(request), preferred_language(request)
     other = f"{request.scope['path']}?lang={'nl' if language == 'en' else 'en'}"
-    contact = {"email": parts.settings.contact_email, "website": parts.settings.contact_url}
-    return html(parts, template, language, other_language_url=other, **contact, **facts)
+    facts |= {"email": parts.settings.contact_email, "website": parts.settings.contact_url}
+    return html(parts, template, language, other_language_url=other, can_log_in=parts.can_log_in(), **facts)
 
 
 def routers() -> list[Any]:

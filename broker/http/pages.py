@@ -22,7 +22,7 @@ from broker.http.requests import AnyRequest, parts_of
 from broker.http.streams import view_id
 from broker.parts import Parts
 from broker.views import JourneyView, in_language, outcome
-from broker.web.formats import moment
+from broker.web.formats import listed, moment
 from sessions.errors import Refused
 from sessions.lifecycle import PAIRING_CODE_SECONDS, PAIRING_TRIES, attempt_end
 from sessions.model import Language, Session, State
@@ -76,11 +76,10 @@ async def _before_start(request: AnyRequest, opened: Opened, link: str, name: st
     session = opened.session
     if session.ended:
         return await _ended(request, opened, known=False)
-    if session.state not in (State.CREATED, State.OPENED):
-        return await _page(request, opened, "busy", language_action="")
     language = _asked_language(request) or session.language
-    other = "en" if language == "nl" else "nl"
-    here = f"/j/{link}/household" if name == "household" else f"/j/{link}"
+    switch = _switch(request, language)
+    if session.state not in (State.CREATED, State.OPENED):
+        return await _page(request, opened, "busy", spoken=language, **switch)
     return await _page(
         request,
         opened,
@@ -92,10 +91,15 @@ async def _before_start(request: AnyRequest, opened: Opened, link: str, name: st
         elsewhere=session.state is State.OPENED,
         until=moment(session.expires_at, parts_of(request).clock(), language),
         step=1 if name == "start" else 2,
-        other_language_url=f"{here}?lang={other}",
-        language_action="",
         stop_url="",
+        **switch,
     )
+
+
+def _switch(request: AnyRequest, language: Language) -> dict[str, str]:
+    """The language switch of a page that changes nothing in its session: a link to the same page."""
+    other = "en" if language == "nl" else "nl"
+    return {"other_language_url": f"{request.scope['path']}?lang={other}", "language_action": ""}
 
 
 def _asked_language(request: AnyRequest) -> Language | None:
@@ -246,19 +250,23 @@ def _said(request: AnyRequest, session: Session, at: float | None) -> str:
 
 async def _ended(request: AnyRequest, opened: Opened, *, known: bool) -> Answer:
     """How it ended, and the way on. The receipt is for the browser that started (`known`)."""
-    session = opened.session
+    session, now = opened.session, parts_of(request).clock()
+    language = _asked_language(request) or session.language
+    was_sent = session.state in (State.DELIVERED, State.UNDELIVERED)
     return await _page(
         request,
         opened,
         "end",
+        spoken=language,
         outcome=outcome(session),
         known=known,
-        sent_at=_said(request, session, session.consented_at),
-        ended_at=_said(request, session, session.ended_at),
+        sent_at=moment(session.consented_at, now, language) if was_sent and session.consented_at else "",
+        ended_at=moment(session.ended_at, now, language) if session.ended_at else "",
         number=session.id,
         destroyed={name: count for name, count in session.counts.items() if count},
         return_url=session.return_url or "",
         step=5,
+        **_switch(request, language),
     )
 
 
@@ -281,6 +289,28 @@ def _asking(name: str) -> Shows:
         return await _page(request, opened, name, sent=sent, back=fitting(opened.session), step=_STEPS.get(state, 3))
 
     return show
+
+
+class Needs(msgspec.Struct, frozen=True, kw_only=True):
+    """What a citizen needs for this session's sources here: a login with DigiD, perhaps with SMS; for those named in
+    `files` (in words, "" for none) there is no login and a file is to be chosen.
+    """
+
+    login: bool
+    sms: bool
+    mijnoverheid: bool
+    files: str
+
+
+def _needs(parts: Parts, session: Session, language: Language) -> Needs:
+    ways, labels = parts.transports(), parts.labels(language)
+    asked = [source for source in session.profile.sources if "api" in ways.get(source, ())]
+    return Needs(
+        login=bool(asked),
+        sms=any(parts.connectors[source].manifest.login.sms for source in asked),
+        mijnoverheid="mijnoverheid" in asked,
+        files=listed([labels[s] for s in session.profile.sources if ways.get(s) == ("upload",)], language),
+    )
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -328,6 +358,7 @@ async def _page(request: AnyRequest, opened: Opened, name: str, spoken: Language
         "provider": await shown_provider(parts, session, language),
         "purpose": in_language(language, session.profile.purpose),
         "sources": _labels(parts, view, session, language),
+        "needs": _needs(parts, session, language),
         "view": view_id(view),
         "base_url": parts.settings.base_url,
         "language_action": "/j/language" if session.state in _SPEAKING and not session.frozen else "",

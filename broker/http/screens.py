@@ -50,7 +50,15 @@ async def shell(request: AnyRequest) -> Response[bytes]:
     parts, language = parts_of(request), preferred_language(request)
     now = parts.clock()
     codes = sorted(name.rpartition(".")[2] for name in texts(language) if name.startswith("phone.problem."))
-    return html(parts, "phone/shell.html", language, nonce=nonce(parts.keys.ring, now), now=int(now), codes=codes)
+    return html(
+        parts,
+        "phone/shell.html",
+        language,
+        nonce=nonce(parts.keys.ring, now),
+        now=int(now),
+        codes=codes,
+        can_log_in=parts.can_log_in(),
+    )
 
 
 @get("/{name:str}", include_in_schema=False)
@@ -70,9 +78,16 @@ async def _of_every_screen(request: AnyRequest, caller: Caller) -> Facts:
         "tabs": running,
         "stoppable": running,
         "ends_at": iso(attempt_end(session, caller.now)) if running else "",
+        "receipts": None if session.ended else _consents_here(caller),
         "renew_at": "",
         "moment": _moment(caller.now, session.language),
     }
+
+
+def _consents_here(caller: Caller) -> int:
+    """How many receipts of consent this phone can ask for."""
+    phone = caller.phone
+    return sum(phone is not None and given.phone == phone.id for given in caller.session.consents.values())
 
 
 async def _confirm(request: AnyRequest, caller: Caller) -> Facts:
@@ -107,7 +122,7 @@ def _collecting(request: AnyRequest, caller: Caller, *, partner: bool = False) -
         "frozen": session.frozen,
         "labels": {source: labels.get(source, source) for source in session.profile.sources},
         "sms": {name for name, connector in parts.connectors.items() if connector.manifest.login.sms},
-        "can_log_in": parts.digid is not None,
+        "can_log_in": parts.can_log_in(session.profile.sources),
         "accept": _ACCEPT,
         "max_bytes": parts.settings.uploads.max_bytes if parts.settings.uploads else 0,
         "until": formats.near(attempt_end(session, caller.now), caller.now, language),

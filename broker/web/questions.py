@@ -21,12 +21,16 @@ _DOUBTS = ("clash", "under-investigation")
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """`lead` is its kind in a word or two, `values` who says what; `lead` and `whose` are empty where that is clear."""
+    """`lead` is its kind in a word or two, `values` who says what; `lead` and `whose` are empty where that is clear.
+
+    `waiting`: it asks the reader whether something is right.
+    """
 
     lead: str
     text: str
     values: tuple[str, ...] = ()
     whose: str = ""
+    waiting: bool = False
 
 
 def questions(findings: Iterable[Finding], voice: Voice, *, apart: bool = False) -> tuple[Question, ...]:
@@ -49,8 +53,9 @@ def question(finding: Finding, voice: Voice, *, apart: bool = False) -> Question
     lead = voice.say("review.question.right") if finding.kind in _DOUBTS else _note(voice, apart=apart)
     if finding.kind == "clash":
         values = tuple(f"{voice.label(each.source)}: {retold(each.value, voice)}" for each in finding.values)
-        return Question(lead=lead, text=_clash(finding, voice, apart=apart), values=values, whose=whose)
-    return Question(lead=lead, text=_sentence(finding, voice), whose=whose)
+        told = _clash(finding, voice, apart=apart)
+        return Question(lead=lead, text=told, values=values, whose=whose, waiting=True)
+    return Question(lead=lead, text=_sentence(finding, voice), whose=whose, waiting=finding.kind in _DOUBTS)
 
 
 def _note(voice: Voice, *, apart: bool) -> str:

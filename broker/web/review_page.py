@@ -87,14 +87,15 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Category(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the five. `counted` is the count in words; `empty` says what an empty one means; `elsewhere` what goes of
-    the other adult, which is not shown here."""
+    """One of the five. `counted` is the count in words, `waiting` that of questions that wait for an answer ("": none);
+    `empty` says what an empty one means; `elsewhere` what goes of the other adult, which is not shown here."""
 
     id: CategoryName
     title: str
     count: int
     counted: str
     groups: tuple[Group, ...]
+    waiting: str = ""
     empty: str = ""
     elsewhere: str = ""
 
@@ -252,9 +253,16 @@ def _category(name: CategoryName, absent: list[str], scene: _Scene) -> Category:
         count=len(records),
         counted=formats.count(name, len(records), voice.language),
         groups=groups,
+        waiting=_waiting(groups, voice),
         empty="" if groups else _empty(name, scene),
         elsewhere=_elsewhere("review.elsewhere.here", absent, voice),
     )
+
+
+def _waiting(groups: tuple[Group, ...], voice: Voice) -> str:
+    number = sum(question.waiting for group in groups for entry in group.entries for question in entry.questions)
+    form = "one" if number == 1 else "many"
+    return voice.say(f"review.waiting.{form}", number=number) if number else ""
 
 
 def _empty(name: CategoryName, scene: _Scene) -> str:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
+from tests.browser.checks import ZOOMED
 from tests.browser.people import AtPc, WithPhone, linked
 from tests.browser.scene import Scene
 
 HOUR = 3600.0
+# Whether an element is seen whole: in the window, and nothing of another lies over its upper or lower edge.
+WHOLE = """(element) => {
+  const { left, right, top, bottom } = element.getBoundingClientRect();
+  return [top + 2, bottom - 2].every((y) => element.contains(document.elementFromPoint((left + right) / 2, y)));
+}"""
 
 
 async def ready(scene: Scene) -> tuple[AtPc, WithPhone]:
@@ -159,14 +165,26 @@ async def test_not_confirmed(scene: Scene) -> None:
 
 
 async def test_changing_ones_mind_before_the_other_adult_consents(scene: Scene) -> None:
-    """*Toch wijzigen* voids what was given and lets the content change again."""
+    """*Toch wijzigen* voids what was given and lets the content change again. On a phone it is seen whole wherever one
+    has scrolled to; at 400 % nothing sticks, and nothing lies over it.
+    """
     _, phone = await linked(scene, household="couple")
     await phone.collect_all("applicant", "married-couple")
     await phone.press("phone.partner.here")
     await phone.collect_all("partner", "married-couple-partner")
     await phone.go_to("verzenden")
     await phone.consent("applicant")
-    await phone.press("phone.verzenden.amend")
+    await phone.reads("phone.consent.given")
+    amend = phone.control("phone.verzenden.amend")
+    for width, height in ((390, 844), (390, 664), (320, 640), (320, 568)):
+        await phone.page.set_viewport_size({"width": width, "height": height})
+        for part in (0, 0.5, 1):
+            await phone.page.evaluate("part => scrollTo(0, part * document.body.scrollHeight)", part)
+            assert await amend.evaluate(WHOLE), (width, height, part)
+    await phone.page.set_viewport_size(ZOOMED)
+    await amend.evaluate("element => element.scrollIntoView({block: 'center'})")
+    assert await amend.evaluate(WHOLE)
+    await amend.click()
     await expect(phone.page.locator("#consent-applicant")).to_be_visible()
 
 

@@ -121,6 +121,22 @@ async def test_a_qr_code_that_was_used(scene: Scene) -> None:
     await expect(other.page.get_by_role("alert")).to_be_visible()
 
 
+async def test_a_code_to_type_that_was_replaced(scene: Scene) -> None:
+    """Reloading the PC shows another code: who still types the one before reads where the good one is."""
+    pc, phone = await at_qr(scene)
+    before = await pc.typed_way()
+    await pc.reload()
+    await pc.sees_title("pc.typed.title")
+    shown = await pc.page.locator("main .code").inner_text()
+    assert shown != before
+    phone.window.watch.expect("^410 POST /phone/v1/pairings$")
+    await phone.type_in(before)
+    await expect(phone.page.get_by_role("alert")).to_have_text(phone.words("phone.problem.token-invalid"))
+    await phone.page.get_by_label(phone.words("phone.welcome.code")).fill(shown)
+    await phone.press("phone.welcome.go")
+    await phone.on_screen("confirm")
+
+
 async def test_the_qr_code_renews_itself(scene: Scene) -> None:
     """After half a minute another code stands there, without a jump of focus or a word to a screen reader."""
     pc, phone = await at_qr(scene)

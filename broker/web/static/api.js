@@ -1,5 +1,7 @@
 // Requests to the broker, each with a proof that this device makes it (DPoP, RFC 9449). A lost connection is waited out.
 
+import { pageIn } from "./swap.js";
+
 const BASE = "/phone/v1";
 const NONCE_GOOD_MS = 4 * 60_000; // the broker takes one for five minutes at least
 const PATIENCE_MS = 30_000;
@@ -52,7 +54,7 @@ export function learn(page) {
 export async function shell(language) {
   const query = language ? `?lang=${language}` : "";
   const answer = await reached(() => fetch(`/phone${query}`, { headers: { Accept: "text/html" } }), true);
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const page = await pageIn(answer);
   learn(page);
   return page;
 }
@@ -68,17 +70,9 @@ export async function ask(method, path, { body, signal } = {}) {
   for (let again = true; ; again = false) {
     const answer = await reached(() => sent(method, path, body, signal), method === "GET", signal);
     if (answer.ok) return answer;
-    const problem = await problemOf(answer);
+    const problem = await answer.json().catch(() => ({ code: "internal" }));
     if (!again || !ASK_AGAIN.includes(problem.code)) throw new Refusal(answer.status, problem);
     if (problem.code === "invalid-proof") heardAt = -Infinity; // our clock moved: ask for the time
-  }
-}
-
-async function problemOf(answer) {
-  try {
-    return await answer.json();
-  } catch {
-    return { code: "internal" };
   }
 }
 
@@ -123,13 +117,8 @@ async function reached(attempt, patient, signal) {
 /** Waits, or until the connection is said to be back. */
 function pause(milliseconds) {
   return new Promise((resolve) => {
-    const go = () => {
-      clearTimeout(timer);
-      removeEventListener("online", go);
-      resolve();
-    };
-    const timer = setTimeout(go, milliseconds);
-    addEventListener("online", go);
+    setTimeout(resolve, milliseconds);
+    addEventListener("online", resolve, { once: true });
   });
 }
 

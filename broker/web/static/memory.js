@@ -49,10 +49,16 @@ export async function renewQr() {
   }
 }
 
-/** Keeps a receipt to show and download; the broker keeps none. */
+/** Keeps a receipt to show and download; after the end the broker has none. */
 export function remember(given) {
-  const isSame = ({ receipt }) => receipt.receiptId === given.receipt.receiptId;
-  if (!memory.receipts.some(isSame)) memory.receipts.push(given);
+  const others = memory.receipts.filter(({ receipt }) => receipt.receiptId !== given.receipt.receiptId);
+  memory.receipts = [...others, given];
+}
+
+/** So many consents were given on this phone: asks for the receipts where an answer was lost or one is void. */
+export async function gather(many) {
+  if (!many || memory.receipts.length === Number(many)) return;
+  memory.receipts = (await call("GET", "/receipt")).consents;
 }
 
 /** Saves the receipts as one file. */

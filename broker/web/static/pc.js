@@ -1,7 +1,7 @@
 // The PC's pages, live: when something changed, or the time has come, the page asks for itself again and shows what came
 // back. Without this script the same pages work by reloading.
 
-import { announce, released, swap } from "./swap.js";
+import { announce, pageIn, released, swap } from "./swap.js";
 
 const PATIENCE_MS = 10_000;
 
@@ -22,7 +22,7 @@ async function refresh() {
   asking = true;
   try {
     const answer = await ask(location.href, "text/html");
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const page = await pageIn(answer);
     await released();
     if (answer.url !== location.href) history.replaceState(null, "", answer.url);
     swap(page);

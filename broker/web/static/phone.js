@@ -3,14 +3,15 @@
 
 import { ask, call, connection, known, learn, Refusal, speakAs } from "./api.js";
 import { forget, keep, kept, newKeys } from "./keys.js";
-import { download, memory, remember, renewQr, showMemory } from "./memory.js";
+import { download, gather, memory, remember, renewQr, showMemory } from "./memory.js";
 import { current, dress, endsAt, fillings, hush, showOwn, showSent, tell } from "./screen.js";
 import { follow, unfollow } from "./stream.js";
-import { announce, released } from "./swap.js";
+import { announce, pageIn, released } from "./swap.js";
 
 const TABS = ["ophalen", "bekijken", "verzenden"];
 const PLACES = [...TABS, "partner", "partner-phone"];
 const OUT = ["wrong-secret", "session-ended", "unknown-session", "unauthorized", "invalid-proof"];
+const RETURNED = ["state", "code", "error"];
 const SLOW_MS = 1000;
 
 const running = new Set();
@@ -40,8 +41,7 @@ async function comeBack(told) {
     showOwn("elsewhere");
     return;
   }
-  const said = { state: told.get("state"), code: told.get("code"), error: told.get("error") };
-  const given = Object.fromEntries(Object.entries(said).filter(([, value]) => value));
+  const given = Object.fromEntries([...told].filter(([name, value]) => RETURNED.includes(name) && value));
   const problem = given.state || given.error ? await refusalOf(() => call("POST", "/logins/callback", given)) : null;
   await goOn("ophalen");
   if (problem) tell(problem);
@@ -90,10 +90,11 @@ async function show(name, calm = false) {
   wanted = name;
   const mine = asked;
   try {
-    if (name === "code" && !memory.code) await refusalOf(renewCode);
-    const html = await (await ask("GET", `/screens/${name}`)).text();
+    if (name === "code" && !memory.code) await refusalOf(renewCode); // only the page that was left knew the first
+    const screen = (await pageIn(await ask("GET", `/screens/${name}`))).querySelector(".screen");
+    await refusalOf(() => gather(screen.dataset.receipts));
     if (calm) await released();
-    if (mine === asked && !(calm && isAsking())) await showSent(html);
+    if (mine === asked && !(calm && isAsking())) await showSent(screen);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     if (mine === asked) await refused(error.problem);
@@ -101,7 +102,6 @@ async function show(name, calm = false) {
   if (mine === asked) await settle(current().dataset.screen);
 }
 
-/** Another pairing code: the page was loaded again, and only the page knew the first. */
 async function renewCode() {
   memory.code = (await call("POST", "/pairing/code")).pairingCode;
 }
@@ -177,20 +177,11 @@ const ACTIONS = {
     if (url) location.assign(url);
     else await show("ophalen");
   },
-  skip: async (data, { reason }) => {
-    await call("POST", `${part(data)}/skip`, { reason });
-    await look();
-  },
+  skip: (data, { reason }) => after(call("POST", `${part(data)}/skip`, { reason })),
   upload: (data, _, field) => upload(data, field),
   halt: ({ file }) => uploads.get(file)?.abort(),
-  "take-back": async (data) => {
-    await call("DELETE", `${part(data)}/upload`);
-    await look();
-  },
-  approve: async ({ pairing }, { code }) => {
-    await call("POST", `/pairings/${pairing}/approval`, { code });
-    await show("ophalen");
-  },
+  "take-back": (data) => after(call("DELETE", `${part(data)}/upload`)),
+  approve: ({ pairing }, { code }) => after(call("POST", `/pairings/${pairing}/approval`, { code }), "ophalen"),
   remark: async ({ person, field }, { text }, form) => {
     await call("POST", "/remarks", { person, field, text });
     form.reset();
@@ -201,23 +192,10 @@ const ACTIONS = {
     remember(given.receipt);
     await show("verzenden");
   },
-  amend: async ({ person }) => {
-    await call("DELETE", `/persons/${person}/consent`);
-    memory.receipts = [];
-    await show("verzenden");
-  },
-  decline: async ({ person }) => {
-    await call("POST", `/persons/${person}/decline`);
-    await show("ophalen");
-  },
-  withdraw: async () => {
-    await call("POST", "/withdrawal");
-    await show("end");
-  },
-  stop: async () => {
-    await call("DELETE", "/session");
-    await show("end");
-  },
+  amend: ({ person }) => after(call("DELETE", `/persons/${person}/consent`), "verzenden"),
+  decline: ({ person }) => after(call("POST", `/persons/${person}/decline`), "ophalen"),
+  withdraw: () => after(call("POST", "/withdrawal"), "end"),
+  stop: () => after(call("DELETE", "/session"), "end"),
   "more-time": async () => {
     endsAt((await call("POST", "/extension")).attemptEndsAt);
     await look();
@@ -239,6 +217,12 @@ const ACTIONS = {
   download: () => download(document.getElementById("receipts").dataset),
   print: () => print(),
 };
+
+/** Shows what came of a request: the screen with this name, or else the wanted one anew. */
+async function after(request, name) {
+  await request;
+  await (name ? show(name) : look());
+}
 
 /** Hands a chosen file over; it may have gone from where it lay. */
 async function upload(data, field) {
@@ -313,9 +297,10 @@ fillings.push(showMemory, showRunning);
 /** A refusal, said beside its button; one that ends everything shows that. */
 async function unwell({ status, problem }, button) {
   tell(problem, button);
-  if (problem.code === "review-changed") await show("bekijken");
-  else if (([401, 404, 409, 410].includes(status) || problem.code === "source-unavailable") && known()) await show(wanted);
-  if (problem.code === "review-changed") tell(problem);
+  if (problem.code === "review-changed") {
+    await show("bekijken");
+    tell(problem);
+  } else if (([401, 404, 409, 410].includes(status) || problem.code === "source-unavailable") && known()) await show(wanted);
 }
 
 // Listening

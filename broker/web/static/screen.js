@@ -22,9 +22,8 @@ export function showOwn(name) {
   place(document.importNode(template.content.querySelector("section"), true));
 }
 
-/** Shows a screen as the broker sent it. */
-export async function showSent(html) {
-  const section = new DOMParser().parseFromString(html, "text/html").querySelector(".screen");
+/** Shows a screen as the broker sent it. @param {HTMLElement} section */
+export async function showSent(section) {
   if (section.dataset.language !== document.documentElement.lang) await dress(section.dataset.language);
   place(section);
 }
@@ -45,7 +44,6 @@ function place(section) {
   const { screen, title, status } = section.dataset;
   const page = document.implementation.createHTMLDocument(before === screen ? document.title : title);
   const main = page.createElement("main");
-  Object.assign(main, { id: "main" });
   main.dataset.status = status ?? "";
   main.append(section);
   page.body.append(main);

@@ -52,13 +52,13 @@ function attention() {
 /** One stream, until it ends, falls silent or nobody looks any more; whether there was one. */
 async function listen(changed, signal) {
   const own = new AbortController();
+  const { signal: over } = own;
   const end = () => own.abort();
-  const hidden = () => { if (document.hidden) end(); };
-  signal.addEventListener("abort", end);
-  document.addEventListener("visibilitychange", hidden);
+  signal.addEventListener("abort", end, { signal: over });
+  document.addEventListener("visibilitychange", () => { if (document.hidden) end(); }, { signal: over });
   let had = false;
   try {
-    const answer = await ask("GET", "/events", { signal: own.signal });
+    const answer = await ask("GET", "/events", { signal: over });
     for await (const view of events(answer.body, end)) {
       had = true;
       changed(view);
@@ -66,8 +66,7 @@ async function listen(changed, signal) {
   } catch {
     // Lost, refused or put to rest: whoever looks next finds out.
   } finally {
-    signal.removeEventListener("abort", end);
-    document.removeEventListener("visibilitychange", hidden);
+    end();
   }
   return had || document.hidden;
 }

@@ -26,6 +26,11 @@ export function swap(page) {
   if (main.dataset.status !== before || document.getElementById("status").textContent) announce(main.dataset.status);
 }
 
+/** The page in an answer. @returns {Promise<Document>} */
+export async function pageIn(answer) {
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
 /** Waits while something is being pressed: what is taken away from under a finger takes the touch with it. */
 export async function released() {
   while (document.querySelector("a:active, button:active, label:active, summary:active")) {
@@ -42,7 +47,7 @@ export function announce(text) {
 /** On another page one begins at its top, as after following a link. */
 function arrive(main) {
   scrollTo(0, 0);
-  focus(main.querySelector("[autofocus]") ?? main.querySelector("h1") ?? main, { preventScroll: false });
+  focus(main.querySelector("[autofocus]") ?? main.querySelector("h1") ?? main, false);
 }
 
 function around(page, part) {
@@ -75,7 +80,7 @@ function restore(main, { focused, typed, open, files }) {
   focus((focused && document.getElementById(focused)) || main);
 }
 
-function focus(element, { preventScroll } = { preventScroll: true }) {
+function focus(element, preventScroll = true) {
   if (element.tabIndex < 0) element.tabIndex = -1;
   element.focus({ preventScroll });
 }

@@ -101,7 +101,7 @@ async def test_links_and_forms_alone_lead_to_progress(
     await visitor.follow("begin")
     await visitor.submit(f"{visitor.at.partition('/household')[0]}/start", household="couple")
     assert visitor.at == "/j/checklist"
-    assert text(language, "pc.checklist.partner") in visitor.seen.words()
+    assert text(language, "pc.checklist.partner.sms") in visitor.seen.words()
     await visitor.follow("onwards")
     await visitor.follow("skip-sms")
     assert _is_renewed_without_script(visitor.seen, 30)
@@ -161,8 +161,19 @@ async def test_the_start_says_who_asks_what_and_why(house: House, web: aiohttp.C
     assert visitor.at == link
     await visitor.submit(f"{link}/start")
     assert visitor.at == "/j/checklist"
-    partner = text("nl", "pc.checklist.partner") in visitor.seen.words()
+    partner = text("nl", "pc.checklist.partner.sms") in visitor.seen.words()
     assert partner is (household == "couple")
+
+
+async def test_who_is_busy_elsewhere_is_told_in_either_language(house: House, web: aiohttp.ClientSession) -> None:
+    """Without the cookie, and without a script: a link shows the same page in the other language, and back."""
+    created, _, _ = await house.linked("inkomen", household="single")
+    stranger = Visitor(web, house.url)
+    assert (await stranger.open(created.journey_url)).title() == text("nl", "pc.busy.title")
+    for language in ("en", "nl"):
+        seen = await stranger.follow_to_language(language)
+        assert (seen.get("lang"), seen.title()) == (language, text(language, "pc.busy.title"))
+    assert (await house.parts.sessions.read(created.id)).session.language == "nl"
 
 
 async def test_scanning_a_mail_changes_nothing(house: House, web: aiohttp.ClientSession) -> None:

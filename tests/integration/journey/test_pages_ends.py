@@ -20,11 +20,19 @@ from sandbox.stage import SOURCES
 from sessions.lifecycle import DAY, HOUR
 from sessions.model import ENDS, State
 from tests.house import House
+from tests.integration.journey.reading import seen
 from tests.integration.journey.steps import own_values, refuse_data, session_when, tried
 from tests.integration.journey.visitor import Visitor, of
 
 LANGUAGES: tuple[Language, ...] = ("nl", "en")
 ONWARDS = "https://gemeente.example/aanvraag/123"
+# What must be read of an end of which nobody knows whether the provider has the data.
+_UNCERTAIN: dict[tuple[Language, str], tuple[str, ...]] = {
+    ("nl", "undelivered"): ("niet bevestigd", "Niet bevestigd door Gemeente Zandbak (oefening)"),
+    ("en", "undelivered"): ("not confirmed", "Not confirmed by Municipality of Sandbox (practice)"),
+    ("nl", "withdrawn-maybe"): ("misschien al ontvangen",),
+    ("en", "withdrawn-maybe"): ("may already have received it",),
+}
 _NAMES = {"nl": "Gemeente Zandbak (oefening)", "en": "Municipality of Sandbox (practice)"}
 
 
@@ -133,7 +141,7 @@ async def test_every_end_is_explained_with_a_way_on(
     assert visitor.forms() == []
     assert seen.has("receipt")
     assert session_id in seen.words()
-    was_sent = outcome in ("delivered", "undelivered", "withdrawn", "withdrawn-maybe")
+    was_sent = outcome in ("delivered", "undelivered")
     assert len(seen.all("ol[@class='timeline']")) == was_sent
     stranger = Visitor(web, house.url)
     seen = await stranger.open(link)
@@ -143,6 +151,58 @@ async def test_every_end_is_explained_with_a_way_on(
     assert (stranger.forms(), ONWARDS in stranger.links()) == ([], True)
     await stranger.open("/j/receipt")
     assert stranger.status == 401
+
+
+async def test_an_end_can_be_read_in_another_language(house: House, web: aiohttp.ClientSession) -> None:
+    """By a link, without a script and without the cookie; the session's own language, and so its receipt, stay."""
+    session_id, link, browser = await _brought(house, "undelivered")
+    title = text("en", "pc.end.undelivered.title")
+    for visitor, address in ((of(browser, web), "/j/session"), (Visitor(web, house.url), link)):
+        await visitor.open(address)
+        seen = await visitor.follow_to_language("en")
+        assert (seen.get("lang"), seen.title()) == ("en", title)
+        assert text("en", "pc.end.undelivered.next", provider=_NAMES["en"]) in seen.words()
+        assert not [name for name in _NAMES.values() if name != _NAMES["en"] and name in seen.words()]
+        assert (await visitor.follow_to_language("nl")).get("lang") == "nl"
+    assert (await house.parts.sessions.read(session_id)).session.language == "nl"
+
+
+async def test_nobody_reads_that_it_was_sent_before_it_was(house: House, web: aiohttp.ClientSession) -> None:
+    """Until the last consent is in the store neither PC nor phone says so; what the provider certainly has not is not
+    said to have been sent either.
+    """
+    _, browser, phone = await house.linked("inkomen", household="single")
+    refuse_data(house)
+    await tried(phone, "applicant", "uwv", "single")
+    visitor, sent = of(browser, web), text("nl", "pc.timeline.sent")
+    assert sent == text("nl", "phone.timeline.sent")
+    assert sent not in (await visitor.open("/j/progress")).words()
+    assert sent not in (await seen(phone, "verzenden")).words()
+    await phone.consent("applicant", await phone.review())
+    assert sent in (await visitor.open("/j/progress")).words()
+    assert sent in (await seen(phone, "verzenden")).words()
+    await phone.withdraw()
+    assert sent not in (await visitor.open("/j/progress")).words()
+    assert sent not in (await seen(phone, "verzenden")).words()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_both_screens_tell_the_same_of_what_is_not_certain(
+    house: House, web: aiohttp.ClientSession, language: Language
+) -> None:
+    """Not confirmed is called that, and taken back with doubt that it may have been received."""
+    for outcome in ("undelivered", "withdrawn-maybe"):
+        created = await house.office.create_session("inkomen", household="single", language=language)
+        browser = Browser(created.journey_url, house.http)
+        await browser.start()
+        going = Going(house, created.id, browser, house.phone())
+        await WAYS[outcome](going)
+        await session_when(house, created.id, lambda session: session.state in ENDS)
+        on_pc = (await of(browser, web).open("/j/session")).words()
+        on_phone = (await seen(going.phone, "end")).words()
+        for words in (on_pc, on_phone):
+            assert all(told in words for told in _UNCERTAIN[language, outcome])
+            assert text(language, "pc.timeline.received", provider=_NAMES[language]) not in words
 
 
 @pytest.mark.parametrize("outcome", ["delivered", "expired"])

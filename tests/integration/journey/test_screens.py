@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
 
@@ -139,6 +140,18 @@ async def test_every_screen_speaks_the_sessions_language(house: House, language:
     ours, theirs = text(language, "phone.partner.leave"), text(other, "phone.partner.leave")
     assert any(ours in screen.words() for screen in found)
     assert not any(theirs in screen.words() for screen in found)
+
+
+async def test_the_stream_speaks_the_sessions_language(house: House) -> None:
+    """After another language is chosen a stream that was there before names the sources in it."""
+    _, _, phone = await house.linked()
+    async with aclosing(phone.events()) as events:
+        before = await anext(events)
+        await phone.request("PUT", "/language", {"language": "en"})
+        after = await anext(events)
+    named = [{source.id: source.label for source in view.persons["applicant"].sources} for view in (before, after)]
+    assert named == [house.parts.labels("nl"), house.parts.labels("en")]
+    assert named[0] != named[1]
 
 
 async def test_sources_stand_in_order_with_one_next_step(house: House) -> None:

@@ -56,6 +56,7 @@ def letter(**more: Any) -> Letter:
         "link": LINK,
         "address": "https://brug.example/",
         "until": "vrijdag 3 juli 2026 om 12:00 uur",
+        "logs_in": True,
     }
     return Letter(**values | more)
 
@@ -178,6 +179,14 @@ def test_a_reminder_can_be_told_from_the_invitation(language: Language) -> None:
     assert "Gemeente Voorbeeld" in first["Subject"]
     assert text(language, "mail.invitation.again") in body(again, "plain")
     assert text(language, "mail.invitation.again") not in body(first, "plain")
+
+
+@every_language
+def test_who_only_hands_over_files_reads_nothing_of_digid(language: Language) -> None:
+    """Neither form of the mail speaks of a login that there will not be."""
+    for logs_in in (True, False):
+        made = mail.written(letter(logs_in=logs_in), language, palette(None).light)
+        assert [("DigiD" in body(made, form)) for form in ("plain", "html")] == [logs_in] * 2
 
 
 def test_nobody_unnamed_is_greeted_by_name() -> None:

@@ -338,6 +338,21 @@ def test_a_clash_is_a_question_at_its_record() -> None:
 
 
 @pytest.mark.parametrize(
+    ("language", "one", "two"), [("nl", "1 vraag", "2 vragen"), ("en", "1 question", "2 questions")]
+)
+def test_a_closed_category_says_that_a_question_waits_in_it(language: Language, one: str, two: str) -> None:
+    """What asks whether something is right is counted on the category; a note or a remark waits for nobody."""
+    doubt = clash("possession.real-estate", "bought-for", ("uwv", "1"), ("mpo", "2"), person="applicant")
+    remark = Finding(kind="remark", code="remark", person="applicant", field="possession.real-estate", text="Nee.")
+    content = content_of(filled(RealEstate), findings=(doubt, remark))
+    for findings, told in (((remark,), ""), ((doubt, remark), one), ((doubt, doubt), two)):
+        page = shown_page(review_of(replace(content, findings=findings)), language)
+        waiting = {category.id: category.waiting for category in page.categories if category.waiting}
+        assert waiting == ({"possessions": told} if told else {})
+        assert told in html_of(page, language)
+
+
+@pytest.mark.parametrize(
     ("value", "dutch", "english"),
     [
         ("2025-04-03", "3 april 2025", "3 April 2025"),
