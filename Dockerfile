@@ -18,6 +18,7 @@ COPY sessions sessions
 COPY connectors connectors
 COPY broker broker
 COPY sandbox sandbox
+COPY toolkit toolkit
 RUN /opt/build/bin/hatchling build --target wheel --directory /opt/wheel
 RUN /opt/ophaalbrug/bin/pip install --no-index --no-deps --find-links /opt/wheel ophaalbrug
 
@@ -29,6 +30,7 @@ RUN apt-get update \
  && useradd --system --uid 10001 --user-group --no-create-home ophaalbrug
 COPY --from=build /opt/ophaalbrug /opt/ophaalbrug
 ENV PATH=/opt/ophaalbrug/bin:/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV OPHAALBRUG_HOST=0.0.0.0 OPHAALBRUG_PORT=8080
 USER 10001:10001
 WORKDIR /etc/ophaalbrug
 EXPOSE 8080

@@ -1,23 +1,19 @@
 """Providers: who may open sessions, for which purposes, with which keys, and where their webhook is.
 
-The registry lives in the store, webhook secrets encrypted, and is cached per process until a change is announced.
+What their file says, and that it can work; the registry they are kept in is `broker.registry`.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import os
 import re
 import secrets
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 import msgspec
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key
@@ -27,15 +23,10 @@ from broker.contact import is_address
 from connectors.contract import Field
 from connectors.outbound import host_port
 from sessions.change import NoticeType
-from sessions.errors import Refused
 from sessions.model import Profile, Text
-from sessions.secrets import Keyring
-from sessions.store.changes import Watch
-from sessions.store.records import Records
 
 ID_PATTERN = r"^[a-z][a-z0-9-]{1,62}$"
 _FIELDS = frozenset(get_args(Field))
-CHANGE_TRIES = 20
 ALWAYS_SENT: Final = ("data", "withdrawn")
 
 Sealing: TypeAlias = Literal["default", "nlgov"]
@@ -113,13 +104,22 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def read_file(path: Path, *, https_only: bool = False) -> Provider:
-    """Read a provider's TOML file, and the logo it names, beside it; see `checked`. Raises ProviderError."""
+    """Read a provider's TOML file; see `read`. Raises ProviderError."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:  # of the file system and of UTF-8
+        raise ProviderError(f"{path}: {error}") from None
+    return read(text, path, https_only=https_only)
+
+
+def read(text: str, path: Path, *, https_only: bool = False) -> Provider:
+    """Read the text of a provider's file, and the logo it names, beside `path`; see `checked`. Raises ProviderError."""
+    try:
+        values = tomllib.loads(text)
         if "logo_file" in values:
             values["logo"] = _start_of(path.parent / str(values.pop("logo_file")), MAX_LOGO_BYTES + 1)
         return checked(msgspec.convert(values, Provider), https_only=https_only)
-    except (OSError, ValueError) as error:  # of the file system, TOML, UTF-8 and msgspec
+    except (OSError, ValueError) as error:  # of the logo, TOML and msgspec
         raise ProviderError(f"{path}: {error}") from None
 
 
@@ -233,10 +233,6 @@ def new_webhook_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def _address_digest(webhook: Webhook) -> str:
-    return hashlib.sha256(webhook.url.encode()).hexdigest()
-
-
 def sealing_jwk(keys: tuple[dict[str, Any], ...], profile: Sealing) -> dict[str, Any] | None:
     """The key to seal to: `use: enc`; P-256 or X25519 for default, RSA of at least 3072 bits for nlgov.
 
@@ -275,87 +271,3 @@ def _rsa_bits(jwk: dict[str, Any]) -> int:
         return int.from_bytes(base64.urlsafe_b64decode(modulus + "=" * (-len(modulus) % 4)), "big").bit_length()
     except ValueError:
         return 0
-
-
-class Providers:
-    """The registry, as this process knows it."""
-
-    def __init__(self, records: Records, ring: Keyring, watch: Watch | None = None) -> None:
-        self._records = records
-        self._cipher = AESGCM(ring.key("registry"))
-        self._watch = watch
-        self._cache: dict[str, Provider] = {}
-        self._healths: dict[str, Health] = {}
-
-    def _look(self) -> None:
-        if self._watch is not None and self._watch.take():
-            self._cache, self._healths = {}, {}
-
-    async def get(self, provider_id: str) -> Provider | None:
-        """One provider, from the cache unless something changed."""
-        self._look()
-        cache = self._cache  # what is read before a change stays out of the cache that comes after it
-        found = cache.get(provider_id)
-        if found is None:
-            stored = await self._records.provider(provider_id)
-            if stored is None:
-                return None
-            found = self._open(provider_id, stored)
-            if self._watch is not None:
-                cache[provider_id] = found
-        return found
-
-    async def all(self) -> list[Provider]:
-        """Every provider, by id."""
-        stored = await self._records.providers()
-        return [self._open(name, entry) for name, entry in sorted(stored.items())]
-
-    async def put(self, provider: Provider) -> None:
-        """Add or replace a provider; sessions under way keep what was pinned at their creation."""
-        await self._records.put_provider(provider.id, self._sealed(provider))
-        if await self._records.webhook_health(provider.id) is not None:  # who adds it again has mended it
-            await self._records.put_webhook_health(provider.id, None)
-
-    async def change(self, provider_id: str, decide: Callable[[Provider], Provider]) -> Provider | None:
-        """Let `decide` change the provider as it is stored now, again when somebody else changed it meanwhile.
-
-        None when there is no such provider. Raises whatever `decide` raises, and Refused(busy).
-        """
-        for _ in range(CHANGE_TRIES):
-            stored = await self._records.provider(provider_id)
-            if stored is None:
-                return None
-            changed = decide(self._open(provider_id, stored))
-            if await self._records.swap_provider(provider_id, stored, self._sealed(changed)):
-                return changed
-        raise Refused("busy")
-
-    async def remove(self, provider_id: str) -> bool:
-        """Remove a provider; False when there was none."""
-        await self._records.put_webhook_health(provider_id, None)
-        return await self._records.put_provider(provider_id, None)
-
-    async def health(self, provider_id: str, webhook: Webhook) -> Health:
-        """How this webhook does, from the cache unless something changed; another address begins anew."""
-        self._look()
-        cache, at = self._healths, _address_digest(webhook)
-        known = cache.get(provider_id)
-        if known is None:
-            stored = await self._records.webhook_health(provider_id)
-            known = msgspec.json.decode(stored, type=Health) if stored is not None else Health()
-            if self._watch is not None:
-                cache[provider_id] = known
-        return known if known.url == at else Health(url=at)
-
-    async def put_health(self, provider_id: str, health: Health) -> None:
-        """Note how a webhook does."""
-        self._healths.pop(provider_id, None)
-        await self._records.put_webhook_health(provider_id, msgspec.json.encode(health))
-
-    def _sealed(self, provider: Provider) -> bytes:
-        nonce = os.urandom(12)
-        return nonce + self._cipher.encrypt(nonce, msgspec.json.encode(provider), provider.id.encode())
-
-    def _open(self, provider_id: str, entry: bytes) -> Provider:
-        plain = self._cipher.decrypt(entry[:12], entry[12:], provider_id.encode())
-        return msgspec.json.decode(plain, type=Provider)

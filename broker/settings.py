@@ -118,6 +118,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     clock_offset_file: Annotated[
         str, Meta(description="file with seconds to add to the clock; for tests, refused in production")
     ] = ""
+    fault_point: Annotated[
+        str, Meta(description="moment at which this process kills itself; for tests, refused in production")
+    ] = ""
     sandbox: Annotated[
         bool, Meta(description="whether the pretend outside world, and testCase, may be used; never production")
     ] = False
@@ -154,13 +157,23 @@ def load(environment: Mapping[str, str] | None = None, file: Path | None = None)
     named = file or environment.get(f"{PREFIX}SETTINGS")
     path = Path(named or "ophaalbrug.toml")
     try:
-        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")) if named or path.is_file() else {}
+        values = _from_file(path) if named or path.is_file() else {}
         values.update(_from_environment(environment))
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_path)
-    except (OSError, ValueError) as error:  # TOML, JSON and validation errors are ValueErrors
+    except ValueError as error:  # validation errors are ValueErrors
         raise SettingsError(str(error)) from None
     check(settings)
     return settings
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    """What the settings file says. Raises SettingsError, which names the file."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
+    except ValueError as error:  # no UTF-8, or no TOML
+        raise SettingsError(f"{path}: {error}") from None
 
 
 def _path(kind: type[Any], value: Any) -> Any:
@@ -173,7 +186,10 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         name = variable.removeprefix(PREFIX).lower()
         if not variable.startswith(PREFIX) or name == "settings":
             continue
-        found[name] = msgspec.json.decode(text) if name in _STRUCTURED else text
+        try:
+            found[name] = msgspec.json.decode(text) if name in _STRUCTURED else text
+        except msgspec.DecodeError as error:
+            raise SettingsError(f"{variable} must be JSON: {error}") from None
     return found
 
 
@@ -236,6 +252,7 @@ def _forbidden(settings: Settings) -> list[tuple[bool, str]]:
         ),
         (settings.sandbox, "the sandbox is a pretend world"),
         (bool(settings.clock_offset_file), "clock_offset_file is for tests"),
+        (bool(settings.fault_point), "fault_point is for tests"),
         (bool(settings.delivery_schedule_seconds), "delivery_schedule_seconds is for tests"),
     ]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal, cast
+from typing import Any, Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from redis import exceptions as redis_errors
@@ -18,17 +18,16 @@ from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool, SentinelManagedConnection
 from redis.backoff import NoBackoff
 
 from sessions.store.cluster import Cluster
+from sessions.store.sentinel import MasterPool, Sentinels
 
 CLUSTER_PARTITIONS = 64  # may be raised, never lowered: session ids carry their partition
 MAX_CONNECTIONS = 64  # per process; in a cluster commands under way at once
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 5.0
 _SENTINEL_SECONDS = 1.0  # a sentinel answers at once or is not asked further
-RECHECK_SECONDS = 1.0  # how long a former master that still answers can be taken for the master
 IDLE_SECONDS = 10.0  # silence on a subscription after which we ask whether the node is still there
 _RECONNECT_SECONDS = 0.2
 
@@ -201,8 +200,8 @@ def _sentinel(address: SplitResult, max_connections: int) -> Connection:
     theirs = {name.removeprefix("sentinel_"): query.pop(name) for name in _SENTINEL_LOGIN if name in query}
     shared = _options() | _tls(address) | query
     timeouts = {"socket_timeout": _SENTINEL_SECONDS, "socket_connect_timeout": _SENTINEL_SECONDS}
-    sentinel = _Sentinels(_hosts(address, 26379), sentinel_kwargs=shared | timeouts | theirs | {"retry": _once()})
-    pool = _MasterPool(
+    sentinel = Sentinels(_hosts(address, 26379), sentinel_kwargs=shared | timeouts | theirs | {"retry": _once()})
+    pool = MasterPool(
         service,
         sentinel,
         max_connections=max_connections,
@@ -219,51 +218,6 @@ def _sentinel(address: SplitResult, max_connections: int) -> Connection:
         await sentinel.aclose()
 
     return Connection(client, 1, pool.make_connection, close)
-
-
-class _Sentinels(Sentinel):
-    """Asks for the master as the client protocol of Sentinel has it.
-
-    redis-py reads SENTINEL MASTERS, which goes on naming the former master while the promoted one already serves.
-    """
-
-    async def discover_master(self, service_name: str) -> tuple[str, int]:
-        """Host and port of the master, from the first sentinel that knows. Raises MasterNotFoundError."""
-        for sentinel in self.sentinels:
-            try:
-                address: Any = await sentinel.sentinel_get_master_addr_by_name(service_name)
-            except (redis_errors.ConnectionError, redis_errors.TimeoutError):
-                continue
-            if address:
-                return _text(address[0]), int(address[1])
-        raise MasterNotFoundError("No sentinel that answers knows the master.")
-
-
-class _MasterPool(SentinelConnectionPool, BlockingConnectionPool):
-    """A bounded pool of connections to the present master.
-
-    redis-py asks the sentinels only when it connects, so an open connection to a master that was replaced but still
-    answers would go on taking writes that are lost later. We ask again before a command, at most once a second.
-    """
-
-    _asked_at = float("-inf")
-
-    async def ensure_connection(self, connection: AbstractConnection) -> None:
-        await self._recheck()
-        line = cast(SentinelManagedConnection, connection)
-        if line.is_connected and (line.host, line.port) != self.master_address:
-            await connection.disconnect()
-        await super().ensure_connection(connection)
-
-    async def _recheck(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._asked_at < RECHECK_SECONDS:
-            return
-        self._asked_at = now
-        try:
-            await self.get_master_address()
-        except MasterNotFoundError:
-            return  # no sentinel answers: an open connection may go on; a new one will ask, and fail, by itself
 
 
 async def _next_message(line: AbstractConnection) -> bytes:
