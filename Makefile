@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header 
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check audit bench mutants screenshots run lock
+.PHONY: help demo test check audit bench faults mutants screenshots run lock
 
 help:
 	@echo "make demo         play one whole household journey, then keep serving (ONCE=1: stop after it)"
@@ -19,6 +19,7 @@ help:
 	@echo "make check        formatting, lint, types, import rules, dependencies"
 	@echo "make audit        known vulnerabilities in what is locked"
 	@echo "make bench        the benchmarks"
+	@echo "make faults       kill, freeze, cut and fill real processes at every step; prints a table (PAGE=file: into it)"
 	@echo "make mutants      do the tests notice changes in the parsers and the merge (MODULE=broker/matching.py, SAMPLE=200)"
 	@echo "make screenshots  pictures of every page, in build/screenshots"
 	@echo "make run          the broker alone, on the embedded store"
@@ -30,8 +31,10 @@ demo: $(READY)
 run: $(READY)
 	@$(BIN)/ophaalbrug serve
 
+# The tests start hundreds of processes: none of them should compile again what another has compiled.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(READY) $(NODE_READY)
-	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal --cov --ignore tests/browser
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal --cov --ignore tests/browser --ignore tests/faults
 	@$(BIN)/pytest --numprocesses auto --dist worksteal tests/browser
 
 check: $(READY)
@@ -46,6 +49,9 @@ audit: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m bench.run
+
+faults: $(READY)
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal $(if $(PAGE),--page $(PAGE)) tests/faults
 
 mutants: $(READY)
 	@nice $(BIN)/python .ci/mutants.py $(if $(MODULE),--module $(MODULE)) $(if $(SAMPLE),--sample $(SAMPLE))

@@ -33,7 +33,10 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         return self.phone
 
     def vault_key(self) -> VaultKey:
-        """The vault key, opened with this phone's token. Raises Refused where there is none, VaultError."""
+        """The vault key, opened with this phone's token; whoever asks for it closes it.
+
+        Raises Refused where there is none, VaultError.
+        """
         phone = self.linked()
         if phone.vault_key is None:
             raise Refused("wrong-state")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import get_args
 
@@ -26,7 +27,7 @@ from connectors.login import Identity, LoginRefused, Reason
 from connectors.login import refused as login_refused
 from schemas.base import Provenance
 from schemas.records import SourceRecords, gaps, stamped
-from sessions import collecting
+from sessions import collecting, faults
 from sessions.change import Change
 from sessions.errors import Refused
 from sessions.model import Login, Phone, Role, Session, SourceStatus
@@ -124,15 +125,19 @@ class Collection:
     async def _fetch(
         self, caller: Caller, role: Role, source: str, login: Login | None = None, code: str | None = None
     ) -> None:
-        phone, key = caller.linked(), caller.vault_key()
+        phone = caller.linked()
         lease = caller.now + self._connector(source).manifest.timeout_seconds + LOGIN_EXCHANGE_SECONDS
-        begun = await self._moved(
-            caller, lambda session, _: collecting.begin_fetching(session, phone, role, source, lease, login)
-        )
-        job = Job(opened=begun, phone=phone, role=role, source=source, lease=lease, key=key, login=login, code=code)
-        task = asyncio.create_task(self._run(job))
+        with ExitStack() as closing:
+            key = closing.enter_context(caller.vault_key())
+            begun = await self._moved(
+                caller, lambda session, _: collecting.begin_fetching(session, phone, role, source, lease, login)
+            )
+            job = Job(opened=begun, phone=phone, role=role, source=source, lease=lease, key=key, login=login, code=code)
+            task = asyncio.create_task(self._run(job))
+            closing.pop_all()  # the key is the task's from here on
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: key.close())  # also of one that was cancelled before it began
 
     async def _moved(self, caller: Caller, decide: Decide) -> Opened:
         return await self._parts.sessions.move(caller.session.id, decide, caller.now, caller.opened)
@@ -145,6 +150,11 @@ class Collection:
 
     async def _run(self, job: Job) -> None:
         """Carry a job to its outcome. Whatever goes wrong, the source ends in a state that says so."""
+        with faults.during("fetch"):
+            await self._carried_out(job)
+            faults.reach("end")
+
+    async def _carried_out(self, job: Job) -> None:
         try:
             outcome = await self._outcome(job)
         except asyncio.CancelledError:
@@ -169,6 +179,7 @@ class Collection:
             if refused.code != "wrong-person":
                 raise
             return Failed(kind="wrong-person")
+        faults.reach("source")
         return await outcome_of(self._connector(job.source), self._context(job, subject))
 
     def _context(self, job: Job, subject: Subject) -> Context:
@@ -225,6 +236,7 @@ class Collection:
         digid = self._parts.digid
         if digid is None:
             raise LoginRefused("unreachable")
+        faults.reach("login")
         try:
             async with asyncio.timeout(LOGIN_EXCHANGE_SECONDS):
                 return await digid.finish(

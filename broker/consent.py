@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import hmac
 from typing import Any
 
 import msgspec
@@ -36,7 +35,7 @@ from sessions.lifecycle import Event, require
 from sessions.model import Consent, Phone, Role, Session, State
 from sessions.secrets import same
 from sessions.store.sessions import Opened
-from sessions.vault import VaultError, VaultKey, encrypt
+from sessions.vault import VaultError, VaultKey, encrypt, review_key
 
 MAX_REMARKS = 50
 
@@ -70,13 +69,15 @@ class Consents:
 
     async def review(self, caller: Caller) -> Review:
         """What this phone may see. Raises Refused(wrong-state)."""
-        phone, key = caller.linked(), caller.vault_key()
-        opened, inside = await self._open(caller.opened, key)
+        phone = caller.linked()
+        with caller.vault_key() as key:
+            opened, inside = await self._open(caller.opened, phone, key)
+            digest = views.digest(inside.content, review_key(key))
         session = opened.session
         shown = frozenset(r for r, p in session.people.items() if phone.id in p.phones)
         hidden = frozenset(session.people) - shown
         return Review(
-            digest=views.digest(inside.content, _review_key(key)),
+            digest=digest,
             content=views.visible(inside.content, shown),
             counts={role: views.counts(inside.content, role) for role in sorted(hidden)},
             consents=tuple(self._asked(session, inside.content, role) for role in sorted(shown)),
@@ -101,14 +102,16 @@ class Consents:
         name = next((p.name for p in content.household.persons if p.id == role), None)
         return consent(session.language, name, in_language(session.language, session.recipient.name), answered)
 
-    async def _open(self, opened: Opened, key: VaultKey) -> tuple[Opened, Inside]:
+    async def _open(self, opened: Opened, phone: Phone, key: VaultKey) -> tuple[Opened, Inside]:
         """Decrypt the vault, merge the household, keep what the profile permits; with the session that it belongs to.
 
-        Raises Refused(wrong-state).
+        Raises Refused: wrong-state, wrong-secret for a phone that was replaced meanwhile.
         """
         while True:
             session = opened.session
             require(session, State.COLLECTING)
+            if session.phone(phone.id) is None:
+                raise Refused("wrong-secret")
             found = await contents.opened(self._parts.sessions, session, key)
             if found is not None:
                 return opened, found
@@ -125,21 +128,24 @@ class Consents:
         """
         opened, shown = caller.opened, (review_digest, text_hash)
         while opened.session.state is not State.CONSENTED:
-            done = await self._given(caller, opened, role, shown)
+            with caller.vault_key() as key:
+                done = await self._given(caller, key, opened, role, shown)
             if done is not None:
                 return done
             opened = await self._parts.sessions.read(caller.session.id)
         return opened, await self._given_before(caller, opened.session, role, shown)
 
     async def _given(
-        self, caller: Caller, opened: Opened, role: Role, shown: tuple[str, str]
+        self, caller: Caller, key: VaultKey, opened: Opened, role: Role, shown: tuple[str, str]
     ) -> tuple[Opened, SignedConsent] | None:
         """Try it on the session as read; None when that has moved on. `shown`: digests of the review and the text."""
-        phone, key, now = caller.linked(), caller.vault_key(), caller.now
-        opened, inside = await self._open(opened, key)
-        session = opened.session
+        phone, now, session = caller.linked(), caller.now, opened.session
+        collecting.may_act(session, phone, role)  # who was replaced meanwhile holds the key of another vault
+        inside = await contents.opened(self._parts.sessions, session, key)
+        if inside is None:
+            return None
         moment = consenting.check(session, phone, role)
-        text, digest = self._text(session, inside.content, role), views.digest(inside.content, _review_key(key))
+        text, digest = self._text(session, inside.content, role), views.digest(inside.content, review_key(key))
         if not _is_shown((digest, text_digest(text, *receipts.notice(session).sentences)), shown):
             raise Refused("review-changed")
         if role in session.consents:
@@ -181,7 +187,8 @@ class Consents:
         if session.state is State.CONSENTED:
             found = await receipts.again(self._parts, caller)
         else:
-            found = (await self._open(caller.opened, caller.vault_key()))[1].receipts
+            with caller.vault_key() as key:
+                found = (await self._open(caller.opened, caller.linked(), key))[1].receipts
         return tuple(found[role] for role in mine if role in found)
 
     async def _change(
@@ -236,24 +243,29 @@ class Consents:
 
     async def remark(self, caller: Caller, role: Role, field: str, text: str) -> None:
         """The citizen says that a value is wrong: a finding beside it, never a change of the source's value."""
-        opened, phone, key, now = caller.opened, caller.linked(), caller.vault_key(), caller.now
-        name = f"remark/{role}"
-        while True:
-            session = opened.session
-            collecting.may_act(session, phone, role)
-            if session.frozen:
-                raise Refused("frozen")
-            names = [name] if name in session.records else []
-            plain = await contents.decrypted(self._parts.sessions, session, key, names)
-            if plain is not None:
-                before = contents.findings.decode(plain.get(name, b"[]"))
-                remark = Finding(kind="remark", code="remark", person=role, field=field, text=text)
-                after = msgspec.json.encode((*before, remark)[-MAX_REMARKS:])
-                version = collecting.next_version(session)
-                change = collecting.noted(session, name, encrypt(key, session.id, name, version, after))
-                if await self._parts.sessions.apply(change, opened, now) is not None:
+        phone, opened = caller.linked(), caller.opened
+        remark = Finding(kind="remark", code="remark", person=role, field=field, text=text)
+        with caller.vault_key() as key:
+            while True:
+                collecting.may_act(opened.session, phone, role)
+                change = await self._remarked(opened.session, key, role, remark)
+                if change and await self._parts.sessions.apply(change, opened, caller.now) is not None:
                     return
-            opened = await self._parts.sessions.read(session.id)
+                opened = await self._parts.sessions.read(opened.session.id)
+
+    async def _remarked(self, session: Session, key: VaultKey, role: Role, remark: Finding) -> Change | None:
+        """The session with one remark more; None when it has moved on. Raises Refused(frozen)."""
+        if session.frozen:
+            raise Refused("frozen")
+        name = f"remark/{role}"
+        names = [name] if name in session.records else []
+        plain = await contents.decrypted(self._parts.sessions, session, key, names)
+        if plain is None:
+            return None
+        before = contents.findings.decode(plain.get(name, b"[]"))
+        after = msgspec.json.encode((*before, remark)[-MAX_REMARKS:])
+        version = collecting.next_version(session)
+        return collecting.noted(session, name, encrypt(key, session.id, name, version, after))
 
     async def amend(self, caller: Caller, role: Role) -> Opened:
         """Toch wijzigen: all consents are void."""
@@ -281,10 +293,6 @@ class Consents:
             sessions_total.labels(after.session.state).inc()
         log.info("consent.declined", session_ref=session_ref(after.session.id), role=role, state=after.session.state)
         return after
-
-
-def _review_key(key: VaultKey) -> bytes:
-    return hmac.new(key, b"ophaalbrug/review", hashlib.sha256).digest()
 
 
 def _is_shown(true: tuple[str, str], shown: tuple[str, str]) -> bool:

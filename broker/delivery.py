@@ -26,7 +26,7 @@ from broker.purge import new_event_id
 from broker.telemetry import deliveries_total, log, session_ref, sessions_total
 from connectors.outbound import Answer, OutboundError
 from schemas.events import TYPE_PREFIX, CloudEvent, EventData
-from sessions import ending
+from sessions import ending, faults
 from sessions.change import Change, Effect
 from sessions.delivering import Attempt, AttemptOutcome, Line
 from sessions.errors import Refused
@@ -43,6 +43,7 @@ PENALTY_SECONDS = 60.0
 INLINE_MAX_BYTES = 60_000
 ANSWER_MAX_BYTES = 64 * 1024
 DISABLED_PAUSE_SECONDS = 900.0  # how late a delivery can be after its webhook was switched on again
+CLOCKS_APART_SECONDS = 10.0  # between two workers, each of which may be five off the store's
 
 Verdict = Literal["accepted", "again", "throttled", "gone"]
 _OUTCOMES: dict[Verdict, AttemptOutcome] = {
@@ -130,6 +131,7 @@ async def post(parts: Parts, webhook: Webhook, event_id: str, content: bytes) ->
     """One attempt, signed now. An answer of any kind, or none, is an outcome: nothing is raised."""
     now, began = parts.clock(), time.monotonic()
     headers = signature_headers(parts.keys, webhook, event_id, int(now), content)
+    faults.reach("post")
     try:
         answer = await parts.outside.request(
             "POST",
@@ -183,10 +185,18 @@ class Delivery:
             await self._parts.work.done(claim)
             return
         content, inline = made
+        if not self._in_time(claim):
+            await self._parts.work.put_off(claim, queued.due)
+            return
         sent = await post(self._parts, webhook, queued.effect.event_id, content)
         self._tell(claim, session, sent)
         await self._conclude(claim, session, sent, inline=inline)
         await self._note(provider, webhook, sent)
+
+    def _in_time(self, claim: Claim) -> bool:
+        """Whether an attempt that begins now is over before anybody else may begin one: we may have been held up."""
+        latest = claim.lease_until - self._parts.settings.webhook_timeout_seconds - CLOCKS_APART_SECONDS
+        return self._parts.clock() <= latest
 
     def _is_over(self, claim: Claim, session: Session, webhook: Webhook, now: float) -> bool:
         """Whether nobody waits for it any more: another payload, an old notice, or one that is not wanted."""

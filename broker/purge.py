@@ -1,6 +1,7 @@
-"""Purge: the signed receipt of what was destroyed, and the sweep that lets time do its part.
+"""Purge: the signed receipt of what was destroyed, the look afterwards, and the sweep that lets time do its part.
 
-The destroying itself is part of the step that enters an end (sessions/ending.py); nothing here deletes afterwards.
+The destroying itself is part of the step that enters an end (sessions/ending.py). Nothing here deletes afterwards,
+unless the look finds what may not be there: that is a bug, told as one.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ import msgspec
 
 from broker.clock import iso
 from broker.keys import Keys
-from broker.telemetry import log, session_ref, sessions_total
+from broker.telemetry import log, purge_checks_total, session_ref, sessions_total
 from sessions.ending import PurgeFacts, due
 from sessions.errors import Refused
 from sessions.lifecycle import deadline
 from sessions.secrets import partition_of, random_text
+from sessions.store import remains
 from sessions.store.scripts import answer
+from sessions.store.sessions import unheard
 
 if TYPE_CHECKING:
     from broker.parts import Parts
+    from sessions.store.sessions import Opened
 
 RECEIPT_TYPE = "ophaalbrug-purge-receipt+jws"
 REWRITE_SECONDS = 23 * 3600  # workers look every hour, so that no two rewrites are more than a day apart
@@ -48,10 +52,27 @@ async def rewrite_log(parts: Parts) -> None:
     await parts.records.give_turn_back(_REWRITE)
 
 
+async def check(parts: Parts, opened: Opened, code: str) -> None:
+    """See that nothing is left of an ended session but what may be; what is left is told of first, then destroyed.
+
+    Belongs to the work that every end queues, so that it is done at least once for each, whoever dies when; by a worker
+    of this release. `code`: as for `remains.look`. Raises Refused(busy) when the session changed meanwhile.
+    """
+    left = await remains.look(parts.connection, opened, code)
+    purge_checks_total.labels("left" if left else "clean").inc()
+    if not left:
+        return
+    session = opened.session
+    log.error("purge.incomplete", session_ref=session_ref(session.id), provider=session.provider, reason=" ".join(left))
+    if not await remains.destroy(parts.connection, opened, code):
+        raise Refused("busy")
+
+
 async def sweep(parts: Parts, session_id: str) -> None:
     """Do what is due for one session whose deadline passed, or give it its true deadline again.
 
-    A session that somebody moves meanwhile is left alone: that step has given it a new deadline.
+    A session that somebody moves meanwhile is left alone: that step has given it a new deadline. So is one of which a
+    phone is heard: it is looked at again when our lease is over.
     """
     now = parts.clock()
     try:
@@ -64,7 +85,7 @@ async def sweep(parts: Parts, session_id: str) -> None:
         true = deadline(opened.session, opened.seen_at)
         await parts.work.put_deadline(session_id, true, partition_of(session_id), opened.version)
         return
-    if await parts.sessions.apply(change, opened, now) is None:
+    if await parts.sessions.apply(change, opened, now, (unheard(opened),)) is None:
         return
     after = change.session
     log.info("session.time_moved", session_ref=session_ref(session_id), state=after.state, reason=after.reason)

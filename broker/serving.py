@@ -6,6 +6,7 @@ import asyncio
 import os
 import resource
 import signal
+import socket
 from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
@@ -27,7 +28,8 @@ KEEP_ALIVE_SECONDS = 75  # longer than proxies and clients keep a connection: wh
 def store(settings: Settings, *, own: bool = False) -> Generator[str]:
     """The store's address: the one configured, or the embedded store, which lives as long as its starter.
 
-    `own` is for the service: it starts the store itself, after a command that had it for a moment has let it go.
+    `own` is for the service: it starts the store itself, after a command that had it for a moment has let it go. It
+    ends when that store does, with SettingsError: who restarts the service, restarts both.
     """
     if settings.redis_url:
         yield settings.redis_url
@@ -38,7 +40,19 @@ def store(settings: Settings, *, own: bool = False) -> Generator[str]:
         hint = " Does another `ophaalbrug serve` run on this data directory?" if own else ""
         raise SettingsError(f"{error}{hint}") from None
     with embedded:
-        yield embedded.url
+        if own:
+            embedded.watch(_leave_too)
+        try:
+            yield embedded.url
+        finally:
+            if own and embedded.lost:
+                raise SettingsError(f"the embedded store stopped by itself: see store.log in {settings.data_dir}")
+
+
+def _leave_too() -> None:
+    """The store is gone, and with it all that we could do."""
+    log.error("store.gone")
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def check(settings: Settings, url: str) -> None:
@@ -60,6 +74,8 @@ def serve(settings: Settings) -> None:
     """Serve until a signal comes. Raises SettingsError."""
     if settings.operations_port and settings.workers > 1:
         raise SettingsError("operations_port needs workers = 1: several server processes cannot share that port")
+    for port in filter(None, (settings.port, settings.operations_port)):
+        _see_it_is_free(settings.host, port)
     _leave_no_dump()
     set_up(settings.log_level, settings.log_format)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -88,6 +104,18 @@ def serve(settings: Settings) -> None:
             timeout_graceful_shutdown=GRACEFUL_SECONDS,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
+
+
+def _see_it_is_free(host: str, port: int) -> None:
+    """Say before anything starts that nobody can listen here, in words for an operator. Raises SettingsError."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as attempt:
+            attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            attempt.bind(address)
+    except OSError as error:
+        reason = (error.strerror or "no such address").lower()
+        raise SettingsError(f"cannot listen on {host} port {port}: {reason}; choose another host or port") from None
 
 
 def _leave_no_dump() -> None:

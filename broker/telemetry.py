@@ -56,6 +56,9 @@ deliveries_total = Counter("ophaalbrug_deliveries_total", "Delivery attempts", [
 webhooks_disabled_total = Counter(
     "ophaalbrug_webhooks_disabled_total", "Webhooks that are no longer asked", ["reason"], registry=metrics
 )
+purge_checks_total = Counter(
+    "ophaalbrug_purge_checks_total", "Ended sessions looked at for what may not be left", ["outcome"], registry=metrics
+)
 messages_total = Counter("ophaalbrug_messages_total", "Mails and text messages", ["kind", "outcome"], registry=metrics)
 
 

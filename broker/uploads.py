@@ -49,21 +49,23 @@ class Uploads:
         Raises DocumentRefused, Problem(uploads-off), Refused: document-wrong-person, too-many-documents, and what
         `uploading.may_upload` does.
         """
-        reader, phone, key = self.reader(caller, role, source), caller.linked(), caller.vault_key()
+        reader, phone = self.reader(caller, role, source), caller.linked()
         try:
             reading = await reader.read(source, content, utc(caller.now))
         except DocumentRefused as refused:
             self._tell(caller, source, refused.reason)
             raise
 
-        def decide(session: Session, now: float) -> Change | None:
-            return _taken(session, phone, key, role, source, reading, content, now)
+        with caller.vault_key() as key:
 
-        try:
-            after = await self._parts.sessions.move(caller.session.id, decide, caller.now, caller.opened)
-        except Refused as refused:
-            self._tell(caller, source, refused.code)
-            raise
+            def decide(session: Session, now: float) -> Change | None:
+                return _taken(session, phone, key, role, source, reading, content, now)
+
+            try:
+                after = await self._parts.sessions.move(caller.session.id, decide, caller.now, caller.opened)
+            except Refused as refused:
+                self._tell(caller, source, refused.code)
+                raise
         self._tell(caller, source, "taken")
         return after
 

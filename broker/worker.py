@@ -16,6 +16,7 @@ from broker.ledger import Ledger
 from broker.parts import Parts
 from broker.settings import Settings
 from broker.telemetry import log, where
+from sessions import faults
 from sessions.delivering import Attempt
 from sessions.errors import Refused
 from sessions.store.scripts import StoreUnavailable, answer
@@ -85,31 +86,36 @@ class Worker:
             return LOOK_AGAIN_SECONDS
         if now >= self._rewrite_at:
             self._rewrite_at = now + REWRITE_LOOK_SECONDS
-            self._start(purge.rewrite_log(self._parts))
+            self._start("rewrite", purge.rewrite_log(self._parts))
         first = await self._parts.work.next_due()
         for partition in [p for p, due in first.items() if due <= now]:
             if len(self._under_way) < MOST_AT_ONCE:
-                await self._take(partition, now)
+                await self._take(partition, self._parts.clock())  # a lease is short, and other partitions took time
         later = [due for due in first.values() if due > now]
         taken = len(later) < len(first)
         return 0.0 if taken else min([LOOK_AGAIN_SECONDS, *(due - now for due in later)])
 
     async def _take(self, partition: int, now: float) -> None:
         lease = longest_attempt(self._parts.settings) + LEASE_MARGIN_SECONDS
-        for claim in await self._parts.work.claim(partition, now, lease, CLAIM_AT_ONCE):
-            self._start(self._carry_out(claim))
-        for session_id in await self._parts.work.claim_deadlines(partition, now, SWEEP_LEASE_SECONDS, CLAIM_AT_ONCE):
-            self._start(purge.sweep(self._parts, session_id))
+        with faults.during("claim"):
+            for claim in await self._parts.work.claim(partition, now, lease, CLAIM_AT_ONCE):
+                self._start(claim.queued.effect.kind, self._carry_out(claim))
+        with faults.during("deadlines"):
+            found = await self._parts.work.claim_deadlines(partition, now, SWEEP_LEASE_SECONDS, CLAIM_AT_ONCE)
+            for session_id in found:
+                self._start("sweep", purge.sweep(self._parts, session_id))
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._guarded(work))
+    def _start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._guarded(name, work))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """One piece of work must never take the worker down: its lease ends and it is tried again."""
         try:
-            await work
+            with faults.during(name):
+                await work
+                faults.reach("end")
         except (Refused, StoreUnavailable) as error:
             log.info("worker.put_off", reason=str(error))
         except Exception as error:
@@ -127,13 +133,16 @@ class Worker:
             await self._parts.work.again(claim, now + CRASH_PAUSE_SECONDS, now, attempt)
 
     async def _list(self, claim: Claim) -> None:
-        """Keep the provider's list of sessions up to date."""
+        """Keep the provider's list of sessions up to date, and see that an ended one left nothing behind."""
         queued = claim.queued
         try:
             opened = await self._parts.sessions.read(queued.session)
-            await self._parts.records.put_listed(opened.session, opened.version)
         except Refused:
             await self._parts.records.drop_listed(queued.provider, queued.session)
+        else:
+            await self._parts.records.put_listed(opened.session, opened.version)
+            if opened.session.ended:
+                await purge.check(self._parts, opened, queued.effect.code)
         await self._parts.work.done(claim)
 
 

@@ -10,6 +10,7 @@ import asyncio
 import json
 import secrets
 import signal
+import socket
 import tempfile
 import time
 from collections.abc import Mapping
@@ -75,10 +76,33 @@ def play(*, once: bool, household: str, addresses: tuple[str, str] | None = None
     if household not in HOUSEHOLDS:
         say.print(f"There is no household {household!r}; there are: {', '.join(HOUSEHOLDS)}")
         return 2
+    if taken := _taken(_ports(once=once, addresses=addresses)):
+        numbers = ", ".join(map(str, taken))
+        say.print(f"The demo needs these ports, and another program has them: {numbers}. End that first.")
+        return 1
     try:
         return asyncio.run(_play(once=once, household=household, addresses=addresses))
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 130
+
+
+def _ports(*, once: bool, addresses: tuple[str, str] | None) -> tuple[int, ...]:
+    """The ports that people are told of, or that something stands before; a demo that just plays takes any."""
+    fixed = PORTS if addresses or not once else ()
+    return fixed if once else (*fixed, OFFICE_PORT)
+
+
+def _taken(ports: tuple[int, ...]) -> list[int]:
+    """Those of the ports at which nothing can listen."""
+    found: list[int] = []
+    for port in ports:
+        with socket.socket() as attempt:
+            attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                attempt.bind(("127.0.0.1", port))
+            except OSError:
+                found.append(port)
+    return found
 
 
 async def _play(*, once: bool, household: str, addresses: tuple[str, str] | None) -> int:

@@ -10,7 +10,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator, Mapping
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -155,12 +156,15 @@ async def running(
     slow_seconds: float = 2.0,
     worker_apart: bool = True,
     sms: bool = True,
+    clock: Callable[[], float] = time.time,
+    webhook_url: str = "",
 ) -> AsyncGenerator[Stage]:
     """Everything up and the provider registered; everything down afterwards.
 
     `ports`: of the broker, the world and the back office; 0 takes a free one. `addresses` are those under which broker
     and world are reached, where something stands before them (TLS for a real phone). `settings` are environment
-    variables added to the broker's. Without `sms` no login asks a texted code.
+    variables added to the broker's. Without `sms` no login asks a texted code. `clock` is the outside world's, in
+    seconds since the epoch. `webhook_url`: where the provider is told at, where something stands before it.
     """
     broker_port, world_port, office_port = (port or free_port() for port in ports)
     mail_port = free_port()
@@ -173,19 +177,20 @@ async def running(
         slow_seconds=slow_seconds,
         mail_port=mail_port,
         authority=seals(folder),
+        clock=clock,
     )
     more = {"OPHAALBRUG_BASE_URL": broker_url, "OPHAALBRUG_UPLOADS": taken(folder), **(settings or {})}
     environment = settings_for(folder, broker_port, world_url, more, mail_port=mail_port, sms=sms)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
         await stack.enter_async_context(app.running(world, port=world_port))
-        backoffice = BackOffice(PROVIDER, broker_url, http, encryption=("P-256", "RSA-3072"))
+        backoffice = BackOffice(PROVIDER, broker_url, http, encryption=("P-256", "RSA-3072"), clock=clock)
         webhook = await stack.enter_async_context(backoffice.listening(port=office_port))
         stage = Stage(
             folder=folder,
             broker_url=broker_url,
             world_url=world_url,
-            webhook_url=webhook,
+            webhook_url=webhook_url or webhook,
             backoffice=backoffice,
             http=http,
             environment=_environment(folder, environment),

@@ -26,6 +26,7 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     event_id: str = ""
     sequence: int = 0
     sealed: bytes = b""  # whom an SMS goes to, under the server's secret; gone with the entry
+    code: str = ""  # digest of the typed code that an end took away: who looks whether it is gone could not know it
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,6 +27,34 @@ from sessions.lifecycle import (
 from sessions.model import ENDS, Pairing, Session, State
 from sessions.secrets import same
 
+# What a tombstone may hold. It is a list of its own, beside what `_tombstone` makes, to check that against.
+_OUTLIVES = (
+    "v",
+    "id",
+    "provider",
+    "reference",
+    "profile",
+    "recipient",
+    "language",
+    "household",
+    "return_url",
+    "created_at",
+    "expires_at",
+    "opened_at",
+    "consented_at",
+    "ended_at",
+    "state",
+    "reason",
+    "invitation",
+    "maybe_received",
+    "sequence",
+    "attempts",
+    "purge_receipt",
+    "closing_secrets",
+    "counts",
+    "consent_digests",
+)
+
 
 class PurgeFacts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What a purge receipt says: which kinds of things were destroyed, how many, when and why. No personal data."""
@@ -154,6 +182,11 @@ def _tombstone(session: Session, state: State, facts: PurgeFacts, receipt: str) 
         counts=facts.destroyed,
         consent_digests={role: consent.receipt_digest for role, consent in session.consents.items()},
     )
+
+
+def tombstone_of(ended: Session) -> Session:
+    """An ended session with nothing but what may outlive an end: the same, where the purge was whole."""
+    return Session(**{name: getattr(ended, name) for name in _OUTLIVES})
 
 
 def acknowledge(session: Session, digest: str, sign: Sign, event_id: str, now: float) -> Change | None:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from typing import Literal, NewType
+from types import TracebackType
+from typing import Literal, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -22,9 +23,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sessions.secrets import Keyring, PhoneToken
 
-VaultKey = NewType("VaultKey", bytes)
-
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+_KEY_BYTES = 32
 _NONCE_BYTES = 12
 
 
@@ -32,15 +32,50 @@ class VaultError(Exception):
     """A ciphertext does not belong where it was found, or the key is another one."""
 
 
+class VaultKey(bytearray):
+    """A 256-bit vault key in memory of its own: used in a `with`, at whose end it is overwritten and good for nothing.
+
+    Who opens a key closes it: a request its own, a collecting task the one that it was given. How far that goes, and
+    what of it Python cannot promise, is in docs/decisions/0004-the-phone-holds-the-key.md.
+    """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return "VaultKey(...)"  # no key in a traceback, a log or a failing test
+
+    def close(self) -> None:
+        """Overwrite it; may be called again."""
+        _overwrite(self)
+        self.clear()
+
+
 def new_key() -> VaultKey:
     """A fresh 256-bit vault key."""
-    return VaultKey(os.urandom(32))
+    return VaultKey(os.urandom(_KEY_BYTES))
+
+
+def _must_be_open(key: VaultKey) -> None:
+    """A closed key is a mistake of ours, found before anything is sealed, or compared, under no key at all."""
+    if not key:
+        raise ValueError("the vault key is closed")
+
+
+def _overwrite(secret: bytearray) -> None:
+    secret[:] = bytes(len(secret))
 
 
 def _wrap_private(token: PhoneToken, keys: Keyring) -> X25519PrivateKey:
     # The token names its session and phone, so the derivation is bound to both.
-    derived = HKDF(SHA256(), 32, salt=keys.key("wrap"), info=b"ophaalbrug/wrap").derive(token.encode())
-    return X25519PrivateKey.from_private_bytes(derived)
+    derived = bytearray(_KEY_BYTES)
+    HKDF(SHA256(), _KEY_BYTES, salt=keys.key("wrap"), info=b"ophaalbrug/wrap").derive_into(token.encode(), derived)
+    private = X25519PrivateKey.from_private_bytes(derived)
+    _overwrite(derived)
+    return private
 
 
 def wrap_public(token: PhoneToken, keys: Keyring) -> bytes:
@@ -50,6 +85,7 @@ def wrap_public(token: PhoneToken, keys: Keyring) -> bytes:
 
 def seal_key(key: VaultKey, public: bytes, session_id: str, phone_id: str) -> bytes:
     """Seal the vault key to a phone (80 bytes). Needs nothing secret of the phone."""
+    _must_be_open(key)
     return _SUITE.encrypt(key, X25519PublicKey.from_public_bytes(public), info=_info(session_id, phone_id))
 
 
@@ -84,12 +120,14 @@ def _receipts_info(session_id: str, phone_id: str) -> bytes:
 
 def encrypt(key: VaultKey, session_id: str, record: str, version: int, plain: bytes) -> bytes:
     """Encrypt one record: a 96-bit random nonce followed by ciphertext and tag."""
+    _must_be_open(key)
     nonce = os.urandom(_NONCE_BYTES)
     return nonce + AESGCM(key).encrypt(nonce, plain, _bound(session_id, record, version))
 
 
 def decrypt(key: VaultKey, session_id: str, record: str, version: int, sealed: bytes) -> bytes:
     """Decrypt one record; `version` is the one the session names. Raises VaultError."""
+    _must_be_open(key)
     try:
         return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound(session_id, record, version))
     except (InvalidTag, ValueError):
@@ -98,7 +136,17 @@ def decrypt(key: VaultKey, session_id: str, record: str, version: int, sealed: b
 
 def mark(key: VaultKey, kind: Literal["identity", "birth", "document"], value: bytes) -> str:
     """What may be kept of a value to compare it within one session: an HMAC under the vault key, in hex."""
-    return hmac.new(key, f"ophaalbrug/{kind}|".encode() + value, hashlib.sha256).hexdigest()
+    return _mac(key, f"ophaalbrug/{kind}|".encode() + value).hex()
+
+
+def review_key(key: VaultKey) -> bytes:
+    """The key of the digests of what was shown: without the vault key they cannot be guessed at."""
+    return _mac(key, b"ophaalbrug/review")
+
+
+def _mac(key: VaultKey, value: bytes) -> bytes:
+    _must_be_open(key)
+    return hmac.new(key, value, hashlib.sha256).digest()
 
 
 def _bound(session_id: str, record: str, version: int) -> bytes:

@@ -34,6 +34,7 @@ from sandbox.stage import NAME, PROFILES, PROVIDER, SOURCES
 from sandbox.world import SandboxSettings
 from sessions.store.scripts import CHANNEL
 from tests.stores import free_ports
+from tests.worlds import share_signing_key
 
 
 class House(msgspec.Struct, kw_only=True):
@@ -119,6 +120,7 @@ async def standing(
     }
     environment |= settings or {}
     client_jwks = _keys_into(folder)
+    share_signing_key()
     empty = folder / "ophaalbrug.toml"
     empty.touch()
     loaded = load(environment, empty)

@@ -14,7 +14,7 @@ from broker.collection import Collection
 from broker.consent import Consents
 from broker.dpop import nonce
 from broker.http import information, openapi, operations, pages, phone, problems, provider, screens, statics
-from broker.http.envelope import enveloped
+from broker.http.envelope import dying, enveloped
 from broker.http.requests import MAX_BODY_BYTES, one_address
 from broker.http.streams import ended_by_signals
 from broker.parts import Parts, running
@@ -68,7 +68,8 @@ def create(settings: Settings, redis_url: str) -> ASGIApp:
         parts: Parts = app.state["parts"]
         return [(b"dpop-nonce", nonce(parts.keys.ring, parts.clock()).encode())]
 
-    return enveloped(app, https=settings.base_url.startswith("https:"), also=fresh_nonce)
+    whole = dying(app) if settings.fault_point else app
+    return enveloped(whole, https=settings.base_url.startswith("https:"), also=fresh_nonce)
 
 
 @asynccontextmanager

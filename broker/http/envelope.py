@@ -8,6 +8,7 @@ from collections.abc import Callable
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from broker.telemetry import log, requests_seconds
+from sessions import faults
 
 Header = tuple[bytes, bytes]
 API_VERSION = "1.0.0"
@@ -47,6 +48,25 @@ def enveloped(app: ASGIApp, *, https: bool, also: Callable[[HTTPScope], list[Hea
             await app(scope, receive, sending)
         finally:
             _measure(scope, status, time.perf_counter() - started)
+
+    return wrapped
+
+
+def dying(app: ASGIApp) -> ASGIApp:
+    """For tests that kill this process: what a request reaches is named for its method and route."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                faults.reach("answer")
+            await send(message)
+
+        with faults.during(lambda: f"{scope['method']} {scope.get('path_template') or '?'}"):
+            await app(scope, receive, sending)
 
     return wrapped
 

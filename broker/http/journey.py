@@ -219,15 +219,15 @@ def _code_again(request: AnyRequest, wrong: str, error: Exception) -> Response[A
 
 async def _typed(parts: Parts, opened: Opened, code: str) -> Opened:
     digest = typed_digest(parts, opened.session.id, code)
-    vault_key = new_key()
+    with new_key() as key:
 
-    def decide(session: Session, now: float) -> Change:
-        def seal(phone: Phone) -> bytes:
-            return seal_key(vault_key, phone.wrap_public, session.id, phone.id)
+        def decide(session: Session, now: float) -> Change:
+            def seal(phone: Phone) -> bytes:
+                return seal_key(key, phone.wrap_public, session.id, phone.id)
 
-        return pairing.type_code(session, digest, seal, "applicant", new_event_id(), now)
+            return pairing.type_code(session, digest, seal, "applicant", new_event_id(), now)
 
-    return await parts.sessions.move(opened.session.id, decide, parts.clock(), opened)
+        return await parts.sessions.move(opened.session.id, decide, parts.clock(), opened)
 
 
 @post("/unpair", status_code=200)

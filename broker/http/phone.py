@@ -142,11 +142,10 @@ async def events(request: AnyRequest, caller: NamedDependency[Caller]) -> Stream
     """
     parts, digest = parts_of(request), caller.ring.digest("phone", caller.token)
     _, phone_id, _ = secret_parts(caller.token, "obp_", 3)
-    offered = parts.offered(caller.session.language)
 
     def view(now: Opened) -> PhoneView:
         phone, _ = known_phone(now.session, phone_id, digest)
-        return for_phone(now, phone, offered)
+        return _view(parts, now, phone)
 
     return event_stream(parts, caller.opened, view)
 

@@ -96,17 +96,18 @@ async def pair(request: AnyRequest) -> Paired:
 
 async def _link_here(request: AnyRequest, opened: Opened, redeemed: str, token: PhoneToken, phone: Phone) -> Paired:
     """Link the device of the browser that started, whose cookie comes along."""
-    parts, vault_key = parts_of(request), new_key()
+    parts = parts_of(request)
     browser = parts.keys.ring.digest("browser", request.cookies.get(COOKIE, ""))
     session_id = opened.session.id
+    with new_key() as key:
 
-    def decide(session: Session, at: float) -> Change:
-        def seal(to: Phone) -> bytes:
-            return seal_key(vault_key, to.wrap_public, session.id, to.id)
+        def decide(session: Session, at: float) -> Change:
+            def seal(to: Phone) -> bytes:
+                return seal_key(key, to.wrap_public, session.id, to.id)
 
-        return pairing.link_here(session, redeemed, browser, phone, seal, new_event_id(), at)
+            return pairing.link_here(session, redeemed, browser, phone, seal, new_event_id(), at)
 
-    after = await parts.sessions.move(session_id, decide, parts.clock(), opened)
+        after = await parts.sessions.move(session_id, decide, parts.clock(), opened)
     log.info("session.paired", session_ref=session_ref(session_id), provider=after.session.provider)
     linked = after.session.phone(phone.id)
     view = for_phone(after, linked, parts.offered(after.session.language))
@@ -187,22 +188,23 @@ async def partner_token(request: AnyRequest, caller: NamedDependency[Caller]) ->
 async def approve(request: AnyRequest, caller: NamedDependency[Caller], pairing_id: FromPath[str]) -> PhoneView:
     """The first phone types the code of the partner's phone; only it can seal the vault key to that phone."""
     parts, asked = parts_of(request), await body_of(request, Approve)
-    phone, key = caller.linked(), caller.vault_key()
+    phone = caller.linked()
     if phone.role != "applicant":
         raise Refused("not-your-part")
     digest = typed_digest(parts, caller.session.id, asked.code)
+    with caller.vault_key() as key:
 
-    def decide(session: Session, now: float) -> Change:
-        pending = session.partner_pairing.pending
-        if pending is None or pending.phone.id != pairing_id:
-            raise Refused("pairing-ended")
+        def decide(session: Session, now: float) -> Change:
+            pending = session.partner_pairing.pending
+            if pending is None or pending.phone.id != pairing_id:
+                raise Refused("pairing-ended")
 
-        def seal(to: Phone) -> bytes:
-            return seal_key(key, to.wrap_public, session.id, to.id)
+            def seal(to: Phone) -> bytes:
+                return seal_key(key, to.wrap_public, session.id, to.id)
 
-        return pairing.type_code(session, digest, seal, "partner", "", now)
+            return pairing.type_code(session, digest, seal, "partner", "", now)
 
-    after = await parts.sessions.move(caller.session.id, decide, caller.now, caller.opened)
+        after = await parts.sessions.move(caller.session.id, decide, caller.now, caller.opened)
     return for_phone(after, phone, parts.offered(after.session.language))
 
 

@@ -12,8 +12,9 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -65,6 +66,23 @@ class Embedded:
     def owned(self) -> bool:
         """Whether `stop` will stop the server."""
         return self._guardian is not None
+
+    @property
+    def lost(self) -> bool:
+        """Whether the server that is ours stopped without being told to."""
+        return self._guardian is not None and self._guardian.poll() is not None
+
+    def watch(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called, in a thread of its own, should the server stop without being told to."""
+        guardian = self._guardian
+
+        def wait() -> None:
+            if guardian is not None:
+                guardian.wait()
+            if self.lost:
+                tell()
+
+        threading.Thread(target=wait, name="store-watch", daemon=True).start()
 
     def stop(self) -> None:
         """Stop the server if it is ours and wait until it is gone; may be called again. Raises EmbeddedError."""

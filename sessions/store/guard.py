@@ -62,6 +62,7 @@ def guard(socket_path: str, lock: int, command: Sequence[str]) -> int:
         command,
         stdin=subprocess.DEVNULL,
         pass_fds=(lock, its_end),
+        restore_signals=False,  # SIGXFSZ stays ignored: at a limit of file size a write fails, and is handled
         preexec_fn=_stop_with_parent(),  # noqa: PLW1509  safe: this process has one thread
     )
     os.close(its_end)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
 
+from sessions import faults
 from sessions.store.connection import UNAVAILABLE, Connection
 
 REQUEST_MARK_MS = 600_000
@@ -62,6 +63,7 @@ class Script:
     """A Lua script beside this file, called by its digest."""
 
     def __init__(self, name: str) -> None:
+        self._name = name
         self._text = (Path(__file__).parent / f"{name}.lua").read_text(encoding="utf-8")
         self._digest = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 
@@ -70,6 +72,7 @@ class Script:
 
         Raises StoreUnavailable.
         """
+        faults.reach(self._name)
         try:
             return await answer(self._call(connection, keys, arguments))
         except StoreUnavailable:

@@ -79,6 +79,12 @@ def log_key(session_id: str) -> str:
     return key(session_id, "deliveries")
 
 
+def unheard(opened: Opened) -> Guard:
+    """Holds as long as no phone was heard since: a request is no step, and raises no version."""
+    seen = repr(opened.seen_at) if opened.seen_at else ""
+    return Guard("field", key(opened.session.id, "session"), "seen", seen)
+
+
 class SessionStore:
     """The only way to a session."""
 
@@ -226,7 +232,7 @@ def _writes(change: Change, version: int, seen_at: float, now: float, before: Se
     # An attempt begins: an earlier one's idleness does not count.
     seen = ("seen", repr(now)) if linked or change.heard else ()
     writes += [
-        Write("HSET", name, ("v", version, "d", _encoder.encode(session), "t", _tokens(session), *seen)),
+        record_write(session, version, *seen),
         Write("PEXPIREAT", name, (backstop,)),
         Write("ZADD", f"{slot(session.id)}:deadlines", (repr(due), session.id)),
     ]
@@ -239,10 +245,16 @@ def _writes(change: Change, version: int, seen_at: float, now: float, before: Se
     if change.documents:
         writes += _hash_writes(key(session.id, "documents"), change.documents, backstop)
     writes += _code_writes(change)
-    writes += _effect_writes(change, version, now, moved=before is None or before.state is not session.state)
+    writes += _effect_writes(change, version, now, before)
     writes += _log_writes(change, backstop)
     writes.append(Write("PUBLISH", "", (CHANNEL, f"session {session.id}")))
     return writes
+
+
+def record_write(session: Session, version: int, *also: str) -> Write:
+    """What puts a session's record in its place, with `also` as further fields and values."""
+    fields = ("v", version, "d", _encoder.encode(session), "t", _tokens(session), *also)
+    return Write("HSET", key(session.id, "session"), fields)
 
 
 def _hash_writes(name: str, values: dict[str, bytes], backstop: int) -> list[Write]:
@@ -275,11 +287,12 @@ def _code_writes(change: Change) -> list[Write]:
     return spent + shown
 
 
-def _effect_writes(change: Change, version: int, now: float, *, moved: bool) -> list[Write]:
+def _effect_writes(change: Change, version: int, now: float, before: Session | None) -> list[Write]:
     session = change.session
     effects = [e for e in change.effects if session.recipient.webhook or e.kind not in ("data", "notice")]
-    if moved:
-        effects.append(Effect(key=f"index:{session.id}", kind="index"))
+    if before is None or before.state is not session.state:
+        typed = before.pairing.typed if before and change.purge else None
+        effects.append(Effect(key=f"index:{session.id}", kind="index", code=typed.digest if typed else ""))
     return _queue(session, effects, version, now)
 
 

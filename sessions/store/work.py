@@ -159,7 +159,8 @@ class WorkQueue:
     async def deliveries(self, session_ids: list[str], now: float) -> list[list[Logged]]:
         """The delivery logs of these sessions, each with its newest event first; two round trips a node at most.
 
-        What waits is read before the log: an event that is finished in between is then seen as finished.
+        What waits is read before the log: an event that is finished in between is then seen as finished. And its place
+        in the queue before the entry: while that place holds, the entry is the one that was read.
         """
         if not session_ids:
             return []
@@ -167,8 +168,8 @@ class WorkQueue:
         for session_id in session_ids:
             tag = _tag(partition_of(session_id))
             for kind in _TOLD:
-                pipe.hget(outbox_key(tag, f"{kind}:{session_id}"), "e")
                 pipe.zscore(f"{tag}:outbox", f"{kind}:{session_id}")
+                pipe.hget(outbox_key(tag, f"{kind}:{session_id}"), "e")
             pipe.hvals(log_key(session_id))
         found = await answer(pipe.execute())
         width = 2 * len(_TOLD) + 1
@@ -263,7 +264,7 @@ def _as_left(queued: Queued, score: float) -> Queued:
 
 def _logged(session_id: str, row: list[bytes | float | list[bytes] | None], now: float) -> list[Logged]:
     waiting: dict[str, tuple[Queued, float]] = {}
-    for entry, score in zip(row[:-1:2], row[1:-1:2], strict=True):
+    for score, entry in zip(row[:-1:2], row[1:-1:2], strict=True):
         queued = _read(entry) if isinstance(entry, bytes) else None
         if queued is not None and isinstance(score, float):
             waiting[queued.effect.event_id] = (_as_left(queued, score) if score <= now else queued, score)

@@ -20,7 +20,7 @@ from sessions.store.embedded import binary
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock")
-TARGETS = ("demo", "test", "check", "audit", "bench", "mutants", "screenshots", "run", "lock")
+TARGETS = ("demo", "test", "check", "audit", "bench", "faults", "mutants", "screenshots", "run", "lock")
 # Written so that this file does not hold what it looks for.
 UNWANTED = re.compile(r"py[p]i\.org|python[h]osted\.org|registry\.[n]pmjs\.org|de[b]\.debian\.org|/[w]ork/|/[r]oot/")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]
@@ -76,10 +76,23 @@ def test_services_start_with_as_little_as_possible(service: dict[str, Any]) -> N
 
 @every_service
 def test_memory_does_not_reach_a_disk(service: dict[str, Any]) -> None:
-    """Personal data passes through memory: no swap, no core dumps, temporary files in memory."""
+    """Personal data passes through memory: no swap, no core dumps, temporary files in memory.
+
+    Swap is what `memswap_limit` leaves above `mem_limit`: nothing; `mem_swappiness` alone says nothing under cgroup v2.
+    """
+    assert service["mem_limit"] == service["memswap_limit"]
+    assert re.fullmatch(r"[1-9]\d*[mg]", service["mem_limit"])
     assert service["mem_swappiness"] == 0
     assert service["ulimits"]["core"] == 0
     assert service["tmpfs"]
+
+
+def test_a_full_store_refuses_before_its_container_is_killed() -> None:
+    """Its data may fill half of the container's memory: a rewrite of the file copies what changes meanwhile."""
+    command = SERVICES["valkey"]["command"]
+    most, limit = command[command.index("--maxmemory") + 1], SERVICES["valkey"]["mem_limit"]
+    assert (most.removesuffix("gb").isdigit(), limit.removesuffix("g").isdigit()) == (True, True)
+    assert 2 * int(most.removesuffix("gb")) <= int(limit.removesuffix("g"))
 
 
 @every_service

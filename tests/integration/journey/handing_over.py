@@ -84,11 +84,15 @@ def seat_of(user: str) -> Seat:
 async def open_house(
     folder: Path, redis_url: str, *, settings: dict[str, str] | None = None, **uploads: Any
 ) -> AsyncGenerator[House]:
-    """A standing house that takes the downloads of every source; `uploads` are more of its `[uploads]`."""
+    """A standing house that takes the downloads of every source; `uploads` are more of its `[uploads]`.
+
+    Files may take longer than the product lets them: what a busy machine adds is no rule of these tests.
+    """
     trust = folder / "seals.pem"
     trust.write_bytes(authority().root_pem)
     signers = {source: [organisation(source)] for source in SOURCES}
-    taken = {"sources": SOURCES, "trust_file": str(trust), "signers": signers, **uploads}
+    patience = {"cpu_seconds": 10, "wall_seconds": 60}
+    taken = {"sources": SOURCES, "trust_file": str(trust), "signers": signers, **patience, **uploads}
     more = {"OPHAALBRUG_UPLOADS": msgspec.json.encode(taken).decode(), **(settings or {})}
     async with standing(folder, redis_url, profiles=PROFILES, settings=more) as built:
         watch_refusals(built)

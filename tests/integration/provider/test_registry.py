@@ -7,7 +7,8 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from broker.providers import Providers, Webhook, new_webhook_secret
+from broker.providers import Webhook, new_webhook_secret
+from broker.registry import Providers
 from sessions.store.records import Records
 from tests.house import House
 

@@ -143,6 +143,7 @@ def test_a_safe_production_starts() -> None:
         ({"login": {"issuer": "http://inlog.example"}}, "issuer"),
         ({"sandbox": True}, "sandbox"),
         ({"clock_offset_file": "offset"}, "clock_offset_file"),
+        ({"fault_point": "data > post"}, "fault_point"),
         ({"delivery_schedule_seconds": (1.0,)}, "delivery_schedule_seconds"),
     ],
     ids=str,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,11 +11,14 @@ from hypothesis import strategies as st
 from sessions.secrets import Keyring, PhoneToken, new_phone_token
 from sessions.vault import (
     VaultError,
+    VaultKey,
     decrypt,
     encrypt,
+    mark,
     new_key,
     open_key,
     open_receipts,
+    review_key,
     seal_key,
     seal_receipts,
     wrap_public,
@@ -116,6 +121,39 @@ def test_another_vault_key_reads_nothing() -> None:
     """After a restart there is a new key, and what an old copy of the store held stays shut."""
     with pytest.raises(VaultError):
         decrypt(new_key(), SESSION, "r", 1, encrypt(KEY, SESSION, "r", 1, b"data"))
+
+
+def test_a_key_is_overwritten_when_its_block_ends() -> None:
+    """Not only let go of: nothing of it is left where it lay, however the block ends; and a repr never shows it."""
+
+    class Kept(VaultKey):
+        def clear(self) -> None:
+            """Keep the memory, so that it can be looked at."""
+
+    key = Kept(bytes(KEY))
+    assert (key, repr(key)) == (KEY, "VaultKey(...)")
+    with pytest.raises(VaultError), key:
+        decrypt(key, SESSION, "r", 1, b"")
+    assert key == bytes(32)
+
+
+CLOSED = [
+    lambda key: seal_key(key, wrap_public(TOKEN, RING), SESSION, "p1"),
+    lambda key: encrypt(key, SESSION, "r", 1, b"data"),
+    lambda key: decrypt(key, SESSION, "r", 1, encrypt(KEY, SESSION, "r", 1, b"data")),
+    lambda key: mark(key, "identity", b"value"),
+    review_key,
+]
+
+
+@pytest.mark.parametrize("use", CLOSED, ids=["seal", "encrypt", "decrypt", "mark", "review"])
+def test_a_closed_key_is_good_for_nothing(use: Callable[[VaultKey], object]) -> None:
+    """Whoever still has it cannot seal or compare anything under no key at all; closing it again does no harm."""
+    with new_key() as key:
+        use(KEY)
+    key.close()
+    with pytest.raises(ValueError, match="closed"):
+        use(key)
 
 
 @given(st.binary(max_size=2000))

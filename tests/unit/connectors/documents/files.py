@@ -93,10 +93,17 @@ def many_pages(number: int, count: int | None = None, depth: int = 1) -> bytes:
 
 @cache
 def deflated_zeros(gigabytes: int) -> bytes:
-    """So many gigabytes of spaces, deflated to a thousandth."""
-    packing = zlib.compressobj(9)
-    chunk = b" " * 1_000_000
-    return b"".join([*(packing.compress(chunk) for _ in range(1000 * gigabytes)), packing.flush()])
+    """So many gigabytes of spaces, deflated to a thousandth: the same packed megabyte again and again."""
+    packing, megabyte, count = zlib.compressobj(9), b" " * 1_000_000, 1000 * gigabytes
+    first, again = (packing.compress(megabyte) + packing.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    last = packing.flush()[:-4]
+    return first + again * (count - 1) + last + _adler32(b" "[0], count * len(megabyte)).to_bytes(4, "big")
+
+
+def _adler32(byte: int, count: int) -> int:
+    """The checksum (RFC 1950) of one byte `count` times."""
+    modulus = 65_521
+    return (count + byte * count * (count + 1) // 2) % modulus << 16 | (1 + byte * count) % modulus
 
 
 def locked(content: bytes, password: str) -> bytes:
