@@ -19,21 +19,28 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jws
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
+from joserfc.jwk import ECKey, JWKRegistry, KeySet, OKPKey, RSAKey
 
 from broker.settings import Settings, SettingsError
 from sessions.secrets import Keyring
 
+_ALGORITHMS = {"EC": "ES256", "RSA": "PS256", "OKP": "Ed25519"}
 RSA_BITS = 3072  # NCSC TLS guidelines 2025-05 and ASVS V11.2.3: 128 bits of strength
 
 
-class KeyFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `keys.json` holds. `secret` may stand in the settings instead."""
+class KeyFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What `keys.json` holds. `secret` may stand in the settings instead.
+
+    `former` are public JWKs: what they signed is on its way, or kept by others for years, so they stay published.
+    `former_ed25519` sign webhooks beside the new one, for receivers that know only those.
+    """
 
     secret: str
     es256: dict[str, Any]
     ps256: dict[str, Any]
     ed25519: str  # base64 of the 32-byte seed
+    former: tuple[dict[str, Any], ...] = ()
+    former_ed25519: tuple[str, ...] = ()
 
 
 class Keys:
@@ -43,24 +50,30 @@ class Keys:
         self.ring = Keyring(base64.b64decode(file.secret))
         self.es256 = ECKey.import_key(file.es256)
         self.ps256 = _rsa(msgspec.json.encode(file.ps256))
-        self.webhook = Ed25519PrivateKey.from_private_bytes(base64.b64decode(file.ed25519))
-        self.es256.ensure_kid()
-        self.ps256.ensure_kid()
+        self.webhook = _ed25519(file.ed25519)
+        self.former = tuple(JWKRegistry.import_key(jwk) for jwk in file.former)
+        self.former_webhooks = tuple(map(_ed25519, file.former_ed25519))
+        for key in (self.es256, self.ps256, *self.former):
+            key.ensure_kid()
 
     def sign(self, claims: bytes, typ: str) -> str:
         """Sign a receipt: a compact ES256 JWS with `kid` and `typ`."""
         return jws.serialize_compact({"alg": "ES256", "kid": self.es256.kid, "typ": typ}, claims, self.es256, ["ES256"])
 
     def jwks(self) -> dict[str, Any]:
-        """The public halves, as served at /.well-known/jwks.json."""
-        webhook = OKPKey.import_key(self.webhook.public_key())
-        public = KeySet([self.es256, self.ps256, webhook]).as_dict(private=False)["keys"]
-        algorithms = ("ES256", "PS256", "Ed25519")
-        return {"keys": [{**k, "use": "sig", "alg": alg} for k, alg in zip(public, algorithms, strict=True)]}
+        """The public halves, as served at /.well-known/jwks.json: of the keys in use, then of those before them."""
+        webhooks = [OKPKey.import_key(key.public_key()) for key in (self.webhook, *self.former_webhooks)]
+        keys = [self.es256, self.ps256, *webhooks, *self.former]
+        public = KeySet(keys).as_dict(private=False)["keys"]
+        return {"keys": [{**key, "use": "sig", "alg": _ALGORITHMS[str(key["kty"])]} for key in public]}
 
     def webhook_public(self) -> str:
         """The public webhook key as Standard Webhooks writes it: `whpk_` and base64."""
         return "whpk_" + base64.b64encode(self.webhook.public_key().public_bytes_raw()).decode()
+
+
+def _ed25519(seed: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(base64.b64decode(seed))
 
 
 @lru_cache(maxsize=2)
@@ -77,6 +90,28 @@ def make(secret: bytes | None = None) -> KeyFile:
         ps256=RSAKey.generate_key(RSA_BITS).as_dict(private=True),
         ed25519=base64.b64encode(Ed25519PrivateKey.generate().private_bytes_raw()).decode(),
     )
+
+
+def renewed(file: KeyFile) -> KeyFile:
+    """Other signing keys beside the same secret. Of the former ones the public halves stay, so nothing that they signed
+    is lost; and of webhooks the last private one, which goes on signing until the next change.
+    """
+    fresh = make()
+    ec, rsa = ECKey.import_key(file.es256), RSAKey.import_key(file.ps256)
+    public = (ec.as_dict(private=False), rsa.as_dict(private=False))
+    return msgspec.structs.replace(
+        fresh, secret=file.secret, former=(*public, *file.former), former_ed25519=(file.ed25519,)
+    )
+
+
+def read(content: bytes) -> KeyFile:
+    """A keys file. Raises SettingsError, which repeats nothing of it."""
+    try:
+        file = msgspec.json.decode(content, type=KeyFile)
+        Keys(file)
+    except (JoseError, ValueError):
+        raise SettingsError("this is no keys file") from None
+    return file
 
 
 def load(settings: Settings) -> Keys:

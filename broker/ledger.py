@@ -144,9 +144,9 @@ async def ledger_exported(parts: Parts, provider_id: str) -> list[bytes]:
 
 
 def _signing_keys(parts: Parts, former: bytes | None) -> KeySet:
-    """The key heads are signed with, and those before it. Raises ProviderError."""
+    """The key heads are signed with, and those before it, here or in `former`. Raises ProviderError."""
     try:
         before = msgspec.json.decode(former, type=_KeySet) if former is not None else _KeySet(keys=())
     except msgspec.MsgspecError:
         raise ProviderError("the file of keys is not a JWKS") from None
-    return KeySet([parts.keys.es256, *(import_key(jwk) for jwk in before.keys)])
+    return KeySet([parts.keys.es256, *parts.keys.former, *(import_key(jwk) for jwk in before.keys)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from broker import serving
 from broker.cli.asking import json_option, run, settings_of, show, show_rows
 from broker.http.openapi import phone_document, provider_document
-from broker.keys import make
+from broker.keys import make, read, renewed
 from broker.settings import PREFIX, Settings, SettingsError, documented
 
 
@@ -91,3 +91,14 @@ def keys() -> None:
 def keys_new() -> None:
     """Print fresh keys, for a keys file with mode 0600."""
     click.echo(msgspec.json.encode(make()).decode())
+
+
+@keys.command("renew")
+@click.argument("file", type=click.File("rb"))
+def keys_renew(file: BinaryIO) -> None:
+    """Print FILE with other signing keys: the secret stays, and what the former ones signed can still be checked."""
+    try:
+        before = read(file.read())
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(msgspec.json.encode(renewed(before)).decode())

@@ -200,6 +200,22 @@ def test_fresh_keys_can_be_used(run: Run, tmp_path: Path, office: BackOffice) ->
     refused(run("provider", "list", OPHAALBRUG_KEYS_FILE=str(file)), "other keys")
 
 
+def test_keys_can_be_renewed_on_the_same_store(run: Run, tmp_path: Path, office: BackOffice) -> None:
+    """`keys renew` prints the file with other signing keys: what the store holds can still be opened with it."""
+    file = tmp_path / "keys.json"
+    file.write_text(run("keys", "new").stdout)
+    assert run("provider", "add", written(tmp_path, office), OPHAALBRUG_KEYS_FILE=str(file)).exit_code == 0
+    before = json.loads(file.read_text())
+    file.write_text(run("keys", "renew", str(file)).stdout)
+    after = json.loads(file.read_text())
+    assert after["secret"] == before["secret"]
+    assert after["es256"] != before["es256"]
+    listed = run("provider", "list", OPHAALBRUG_KEYS_FILE=str(file))
+    assert office.id in listed.stdout
+    (tmp_path / "junk").write_text("{}")
+    refused(run("keys", "renew", str(tmp_path / "junk")), "this is no keys file")
+
+
 def test_keys_of_our_own_making_are_for_the_owner_only(run: Run, tmp_path: Path) -> None:
     """Mode 0600 in a directory of mode 0700."""
     assert run("provider", "list").exit_code == 0

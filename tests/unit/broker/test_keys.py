@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from jwcrypto.jwk import JWK
 
-from broker.keys import KeyFile, Keys, load, make
+from broker.keys import KeyFile, Keys, load, make, read, renewed
 from broker.settings import Settings, SettingsError
 
 FILE = make(b"s" * 32)
@@ -116,6 +116,34 @@ def test_only_public_halves_are_published() -> None:
     for key in keys:
         assert not {"d", "p", "q", "dp", "dq", "qi", "k"} & set(key)
         assert key["kid"] == JWK(**key).thumbprint()
+
+
+def test_what_former_keys_signed_can_be_checked_after_a_change() -> None:
+    """Payloads on their way, receipts kept for years: every key of before stays published, by its public half.
+
+    New ones sign, the secret is the same, and of webhook keys the last one stays: that is an overlap, no archive.
+    """
+    once = renewed(FILE)
+    first, second, third = Keys(FILE), Keys(once), Keys(read(msgspec.json.encode(renewed(once))))
+    published = {key["kid"]: key for key in third.jwks()["keys"]}
+    for keys in (first, second, third):
+        signature = keys.sign(b"{}", "x")
+        token = jwcrypto.jws.JWS()
+        token.deserialize(signature)
+        token.verify(JWK(**published[token.jose_header["kid"]]))
+        assert keys.ps256.kid in published
+        assert keys.ring.fingerprint() == first.ring.fingerprint()
+    assert len({keys.es256.kid for keys in (first, second, third)}) == 3
+    webhooks = [key["x"] for key in third.jwks()["keys"] if key["kty"] == "OKP"]
+    assert webhooks == [keys.jwks()["keys"][2]["x"] for keys in (third, second)]
+    assert not any({"d", "p", "q", "dp", "dq", "qi"} & set(key) for key in published.values())
+
+
+@pytest.mark.parametrize("wrong", [b"", b"{}", b'{"secret": "c2VjcmV0"}', b"\xff"])
+def test_what_is_no_keys_file_is_not_renewed(wrong: bytes) -> None:
+    """And nothing of it is repeated."""
+    with pytest.raises(SettingsError, match=r"^this is no keys file$"):
+        read(wrong)
 
 
 def test_the_keys_are_as_strong_as_is_asked() -> None:
