@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import math
 import random
 import time
 from email.utils import parsedate_to_datetime
@@ -30,7 +31,7 @@ from sessions import ending, faults
 from sessions.change import Change, Effect
 from sessions.delivering import Attempt, AttemptOutcome, Line
 from sessions.errors import Refused
-from sessions.lifecycle import DAY
+from sessions.lifecycle import DAY, DELIVERY_SECONDS
 from sessions.model import Session
 from sessions.store.sessions import Opened
 from sessions.store.work import Claim, line_of
@@ -43,6 +44,7 @@ PENALTY_SECONDS = 60.0
 INLINE_MAX_BYTES = 60_000
 ANSWER_MAX_BYTES = 64 * 1024
 DISABLED_PAUSE_SECONDS = 900.0  # how late a delivery can be after its webhook was switched on again
+LAST_TRY_SECONDS = 600.0  # before a delivery is given up: it must be able to end well
 CLOCKS_APART_SECONDS = 10.0  # between two workers, each of which may be five off the store's
 
 Verdict = Literal["accepted", "again", "throttled", "gone"]
@@ -60,6 +62,11 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     answer: Answer | None
     attempt: Attempt
 
+    @property
+    def verdict(self) -> Verdict:
+        """What it means: a receiver that did not answer in time is as busy as one that says so."""
+        return "throttled" if self.attempt.answer == "timeout" else verdict(self.answer)
+
 
 def body(effect: Effect, queued_at: float, source: str, data: EventData) -> bytes:
     """A CloudEvent as JSON. Deterministic: the same facts give the same bytes."""
@@ -70,15 +77,17 @@ def body(effect: Effect, queued_at: float, source: str, data: EventData) -> byte
 
 
 def signature_headers(keys: Keys, webhook: Webhook, event_id: str, timestamp: int, content: bytes) -> dict[str, str]:
-    """The headers of Standard Webhooks 1.0.0 over `id.timestamp.content`: a `v1` per secret that is good now."""
+    """The headers of Standard Webhooks 1.0.0 over `id.timestamp.content`: a `v1` per secret that is good now, a `v1a`
+    per key of ours.
+    """
     signed = f"{event_id}.{timestamp}.".encode() + content
     symmetric = [_symmetric(secret, signed) for secret in webhook.secrets(timestamp)]
-    asymmetric = base64.b64encode(keys.webhook.sign(signed)).decode()
+    asymmetric = (base64.b64encode(key.sign(signed)).decode() for key in (keys.webhook, *keys.former_webhooks))
     return {
         "content-type": "application/cloudevents+json",
         "webhook-id": event_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": " ".join((*symmetric, f"v1a,{asymmetric}")),
+        "webhook-signature": " ".join((*symmetric, *(f"v1a,{signature}" for signature in asymmetric))),
     }
 
 
@@ -99,21 +108,25 @@ def verdict(answer: Answer | None) -> Verdict:
 
 
 def next_wait(
-    schedule: tuple[float, ...], attempts: int, outcome: Verdict, retry_after: float | None, chance: float
+    schedule: tuple[float, ...],
+    attempts: int,
+    outcome: Verdict,
+    retry_after: float | None,
+    chance: float,
+    left: float = math.inf,
 ) -> float:
     """Seconds until the next attempt, after `attempts` that failed before this one.
 
     `chance` in [0, 1) takes off up to 10 %, never adds: the last attempt must come before the delivery deadline. A
-    receiver's Retry-After is honoured up to twice our own wait; a throttled receiver is left alone for at least a
-    minute (or the longest wait of the schedule, if that is shorter).
+    throttled receiver is left alone for at least a minute (or the longest wait of the schedule, if that is shorter). A
+    receiver's Retry-After is honoured up to twice our own wait, and no further than `left`: the seconds until the last
+    moment at which an attempt still makes sense.
     """
     base = schedule[min(attempts, len(schedule) - 1)]
     wait = base * (1 - JITTER * chance)
-    if retry_after is not None:
-        return max(wait, min(retry_after, 2 * base))
     if outcome == "throttled":
-        return max(wait, min(PENALTY_SECONDS, max(schedule)))
-    return wait
+        wait = max(wait, min(PENALTY_SECONDS, max(schedule)))
+    return wait if retry_after is None else max(wait, min(retry_after, 2 * base, left))
 
 
 def retry_after(answer: Answer | None, now: float) -> float | None:
@@ -174,8 +187,11 @@ class Delivery:
             return
         provider = await self._parts.providers.get(session.provider)
         webhook = provider.webhook if provider is not None else None
-        if provider is None or webhook is None or self._is_over(claim, session, webhook, now):
+        if self._is_over(claim, session, webhook, now):
             await self._parts.work.done(claim)
+            return
+        if provider is None or webhook is None:  # taken away: the data wait as long as they may be pulled
+            await self._parts.work.put_off(claim, now + DISABLED_PAUSE_SECONDS)
             return
         if (await self._parts.providers.health(provider.id, webhook)).disabled_at is not None:
             await self._parts.work.put_off(claim, now + DISABLED_PAUSE_SECONDS)
@@ -198,21 +214,24 @@ class Delivery:
         latest = claim.lease_until - self._parts.settings.webhook_timeout_seconds - CLOCKS_APART_SECONDS
         return self._parts.clock() <= latest
 
-    def _is_over(self, claim: Claim, session: Session, webhook: Webhook, now: float) -> bool:
+    def _is_over(self, claim: Claim, session: Session, webhook: Webhook | None, now: float) -> bool:
         """Whether nobody waits for it any more: another payload, an old notice, or one that is not wanted."""
         effect = claim.queued.effect
         if effect.kind == "data":
             return session.payload_id != effect.event_id
-        return now - claim.queued.queued_at >= DAY or not webhook.wants(effect.type)
+        # The end's own notice is the last: one of before would now say another thing under the same id.
+        overtaken = session.ended and effect.sequence != session.sequence
+        late = now - claim.queued.queued_at >= _lasts(effect)
+        return overtaken or late or webhook is None or not webhook.wants(effect.type)
 
     async def _content(self, claim: Claim, session: Session) -> tuple[bytes, bool] | None:
         """The event's body, and whether it carries everything inline; None when the payload is gone."""
         effect = claim.queued.effect
+        origin = effect.origin or self._parts.settings.origin  # the latter for what an older release queued
         base = EventData(session_id=session.id, sequence=effect.sequence, reference=session.reference)
 
         def made(data: EventData) -> bytes:
-            source = self._parts.settings.source_urn
-            return body(effect, claim.queued.queued_at, source, data)
+            return body(effect, claim.queued.queued_at, origin.source, data)
 
         if effect.kind == "notice":
             return made(msgspec.structs.replace(base, **_ending(session))), False
@@ -223,11 +242,11 @@ class Delivery:
         whole = made(msgspec.structs.replace(base, payload=sealed.decode()))
         if len(whole) <= INLINE_MAX_BYTES:
             return whole, True
-        url = f"{self._parts.settings.base_url}/v1/sessions/{session.id}/payload"
+        url = f"{origin.base_url}/v1/sessions/{session.id}/payload"
         return made(msgspec.structs.replace(base, payload_url=url)), False
 
     def _tell(self, claim: Claim, session: Session, sent: Sent) -> None:
-        effect, outcome = claim.queued.effect, verdict(sent.answer)
+        effect, outcome = claim.queued.effect, sent.verdict
         deliveries_total.labels(effect.type, outcome).inc()
         log.info(
             "delivery.attempted",
@@ -245,7 +264,7 @@ class Delivery:
         await webhook_health.note(self._parts, provider, webhook, sent.attempt.outcome)
 
     async def _conclude(self, claim: Claim, session: Session, sent: Sent, *, inline: bool) -> None:
-        outcome, work = verdict(sent.answer), self._parts.work
+        outcome, work, queued = sent.verdict, self._parts.work, claim.queued
         if outcome == "accepted":
             if inline and session.payload_digest is not None and not session.documents:
                 line = line_of(claim, sent.attempt, "delivered")
@@ -257,8 +276,14 @@ class Delivery:
             return
         now = self._parts.clock()
         asked, chance = retry_after(sent.answer, now), random.random()  # noqa: S311
-        wait = next_wait(self._schedule, claim.queued.attempts, outcome, asked, chance)
+        left = queued.queued_at + _lasts(queued.effect) - LAST_TRY_SECONDS - now
+        wait = next_wait(self._schedule, queued.attempts, outcome, asked, chance, left)
         await work.again(claim, now + wait, now, sent.attempt)
+
+
+def _lasts(effect: Effect) -> float:
+    """For how many seconds from when it was queued an event is sent."""
+    return DELIVERY_SECONDS if effect.kind == "data" else DAY
 
 
 def _ending(session: Session) -> dict[str, Any]:

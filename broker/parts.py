@@ -122,7 +122,7 @@ def _made(settings: Settings, keys: Keys, connection: Connection, changes: Chang
         clock=clock_of(settings),
         keys=keys,
         connection=connection,
-        sessions=SessionStore(connection),
+        sessions=SessionStore(connection, settings.origin),
         records=records,
         work=WorkQueue(connection),
         changes=changes,

@@ -20,6 +20,7 @@ from msgspec import Meta
 from connectors.documents import DocumentSettings
 from connectors.health import HealthSettings
 from connectors.outbound import host_port
+from sessions.change import Origin
 from sessions.uploading import MAX_KEPT_BYTES
 
 PREFIX = "OPHAALBRUG_"
@@ -146,6 +147,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         dict[str, HealthSettings],
         Meta(description="[health.<id>]: what to ask a source to check it, and when it is in maintenance"),
     ] = {}
+
+    @property
+    def origin(self) -> Origin:
+        """As what this broker is known to providers."""
+        return Origin(source=self.source_urn, base_url=self.base_url)
 
 
 def load(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Settings:

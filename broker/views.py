@@ -50,7 +50,8 @@ class Offered(msgspec.Struct, frozen=True):
 class ProviderView(View, frozen=True, kw_only=True):
     """A session as its provider sees it: before consent per person and source only todo, busy, done or failed.
 
-    `maybe_received`: consent was taken back when the provider had the payload, or may have had it: it is to delete it.
+    `maybe_received`: consent was taken back, or the provider cancelled, when it had the payload, or may have had it: it
+    is to delete it.
     """
 
     id: str
@@ -276,7 +277,7 @@ def outcome(session: Session) -> str:
     if session.state is not State.CANCELLED:
         return session.state
     if session.maybe_received:
-        return "withdrawn-maybe"
+        return "provider-maybe" if session.reason == "provider" else "withdrawn-maybe"
     return session.reason if session.reason in ("provider", "declined", "withdrawn") else "citizen"
 
 

@@ -16,17 +16,18 @@ from sessions.store.scripts import Guard
 from sessions.store.sessions import Opened
 from sessions.store.work import Flight
 
-# An end that a citizen chose; the last argument says whether the provider has the payload, or may have it.
+# An end that somebody chose; the last argument says whether the provider has the payload, or may have it.
 Decide = Callable[[Session, float, bool], "Change | None"]
 
 LOOK_AGAIN_SECONDS = 0.25
 MARGIN_SECONDS = 20.0  # more than the worker's own: an attempt whose lease is over counts as one nobody knows of
 
 
-async def ended(parts: Parts, session_id: str, decide: Decide) -> Opened:
+async def ended(parts: Parts, session_id: str, decide: Decide, *, waits: bool = True) -> Opened:
     """The session after `decide`, which is asked when no attempt to deliver its payload is under way.
 
-    Should an attempt outlast the longest it may take, it is still not raced: Refused(busy), and asking again is safe.
+    Who does not want to wait (`waits`) is told of an attempt under way that it may arrive. Should an attempt outlast
+    the longest it may take, it is still not raced: Refused(busy), and asking again is safe.
     Raises whatever `decide` refuses, and Refused(busy).
     """
     watch = parts.changes.watch(f"session {session_id}")
@@ -35,7 +36,7 @@ async def ended(parts: Parts, session_id: str, decide: Decide) -> Opened:
         while time.monotonic() < give_up_at:
             current, now = await parts.sessions.read(session_id), parts.clock()
             flight = await _flight(parts, current.session, now)
-            if flight is not None and flight.until is not None:
+            if waits and flight is not None and flight.until is not None:
                 await watch.wait(LOOK_AGAIN_SECONDS)
                 continue
             after = await _decided(parts, current, decide, flight, now)
@@ -56,6 +57,7 @@ async def _flight(parts: Parts, session: Session, now: float) -> Flight | None:
 async def _decided(parts: Parts, current: Opened, decide: Decide, flight: Flight | None, now: float) -> Opened | None:
     """One try; None when the session, or the delivery, moved in between."""
     guards: tuple[Guard, ...] = (flight.guard,) if flight is not None else ()
-    has_it = current.session.pulled_at is not None or (flight is not None and flight.arrived)
+    may_arrive = flight is not None and (flight.arrived or flight.until is not None)
+    has_it = current.session.pulled_at is not None or may_arrive
     change = decide(current.session, now, has_it)
     return current if change is None else await parts.sessions.apply(change, current, now, guards)

@@ -20,7 +20,8 @@ TYPE_PREFIX = "nl.ophaalbrug.session."
 class EventData(Record, frozen=True, kw_only=True):
     """What an event says: which session, and for `.data` the sealed payload or where to get it.
 
-    `maybe_received`, in `.withdrawn`: the receiver has the payload, or may have it, and is asked to delete it.
+    `maybe_received`, in `.withdrawn` and `.cancelled`: the receiver has the payload, or may have it, and is asked to
+    delete it.
     """
 
     session_id: str

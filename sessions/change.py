@@ -17,6 +17,13 @@ from sessions.model import Session
 NoticeType = Literal["opened", "paired", "consented", "delivered", "withdrawn", "cancelled", "expired", "undelivered"]
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """As what a broker is known to those it tells something: the `source` of its events, and its address."""
+
+    source: str
+    base_url: str
+
+
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
     """Something a worker does later. `key` makes it unique: an effect with the same key replaces the waiting one."""
 
@@ -26,6 +33,7 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     event_id: str = ""
     sequence: int = 0
     sealed: bytes = b""  # whom an SMS goes to, under the server's secret; gone with the entry
+    origin: Origin | None = None  # of an event: what it says of us must be the same at every attempt
     code: str = ""  # digest of the typed code that an end took away: who looks whether it is gone could not know it
 
 

@@ -100,7 +100,7 @@ def end(
 ) -> Change:
     """Enter an end: what is left is the tombstone, everything else goes in the same step.
 
-    `maybe_received`: consent is taken back, and the provider has the payload or may have it.
+    `maybe_received`: the provider has the payload, or may have it, though nobody acknowledged that.
     """
     state = transition(session.state, event)
     if state not in ENDS:
@@ -116,7 +116,9 @@ def end(
     )
     tombstone = replace(_tombstone(session, state, facts, sign(facts)), maybe_received=maybe_received)
     left, effect = notice(tombstone, _NOTICES[event], event_id)
-    entered = entries(session, _ENTRIES[event]) if event in _ENTRIES else ()
+    entry = _ENTRIES.get(event)
+    untrue = entry == "lapsed" and maybe_received
+    entered = entries(session, entry) if entry is not None and not untrue else ()
     return Change(session=left, purge=True, effects=(effect, *entered))
 
 
@@ -139,7 +141,7 @@ def stop(
     """
     if by == "citizen" and session.state is State.CONSENTED:
         return withdraw(session, sign, event_id, now, maybe_received=maybe_received)
-    return end(session, Event.STOP, by, sign, event_id, now)
+    return end(session, Event.STOP, by, sign, event_id, now, maybe_received=maybe_received)
 
 
 def _destroyed(session: Session) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """Stopping a session from the PC or by its provider: once it ended, stopping again changes nothing.
 
-A provider's stop waits for nothing: what may just now be on its way goes to who stopped it.
+A provider's stop waits for nothing: what may just now be on its way goes to who stopped it, and that is said.
 """
 
 from __future__ import annotations
@@ -28,11 +28,7 @@ async def stopped(parts: Parts, opened: Opened, by: Literal["citizen", "provider
             return None
         return stop(session, by, parts.sign_purge, new_event_id(), now, maybe_received=has_it)
 
-    if by == "citizen":
-        after = await withdrawal.ended(parts, opened.session.id, decide)
-    else:
-        session_id = opened.session.id
-        after = await parts.sessions.move(session_id, lambda s, now: decide(s, now, False), parts.clock(), opened)
+    after = await withdrawal.ended(parts, opened.session.id, decide, waits=by == "citizen")
     if by_us:
         sessions_total.labels(after.session.state).inc()
     return after

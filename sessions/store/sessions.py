@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import lru_cache
 
 import msgspec
 
 from sessions import delivering
-from sessions.change import Change, Effect
+from sessions.change import Change, Effect, Origin
 from sessions.delivering import Attempt, Line
 from sessions.errors import Refused
 from sessions.lifecycle import DAY, IDLE_SECONDS, attempt_end, deadline
@@ -59,6 +60,7 @@ class Queued(msgspec.Struct, frozen=True, kw_only=True):
 Decide = Callable[[Session, float], "Change | None"]
 
 
+@lru_cache(maxsize=4096)  # a step asks for it a dozen times
 def slot(session_id: str) -> str:
     """The hash tag of a session's partition: everything under it lives in one slot."""
     return "{p" + str(partition_of(session_id)) + "}"
@@ -86,10 +88,11 @@ def unheard(opened: Opened) -> Guard:
 
 
 class SessionStore:
-    """The only way to a session."""
+    """The only way to a session. `origin`: as what we are known to whom the events go that are queued here."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, origin: Origin | None = None) -> None:
         self.connection = connection
+        self._origin = origin
 
     async def read(self, session_id: str) -> Opened:
         """One session. Raises Refused(unknown-session), StoreUnavailable."""
@@ -122,7 +125,7 @@ class SessionStore:
         """
         session_id = change.session.id
         free = Guard("absent", key(session_id, "session"))
-        guards, writes = [free], _writes(change, 1, now, now)
+        guards, writes = [free], _writes(self._from_us(change), 1, now, now)
         if mark is not None:
             name = f"{slot(session_id)}:idempotency:{mark[0]}"
             guards.insert(0, Guard("absent", name))
@@ -171,7 +174,7 @@ class SessionStore:
         if change.forget:
             writes = _forget(current.session, current.version + 1, now)
         else:
-            writes = _writes(change, current.version + 1, current.seen_at, now, current.session)
+            writes = _writes(self._from_us(change), current.version + 1, current.seen_at, now, current.session)
         if await step(self.connection, self._mark(session_id), guards, tuple(writes)) is not None:
             return None
         seen = max(now, current.seen_at) if change.heard else current.seen_at
@@ -198,6 +201,14 @@ class SessionStore:
         if found is None:
             raise Refused("token-invalid")
         return found.decode()
+
+    def _from_us(self, change: Change) -> Change:
+        """The change with our origin in its events: they say the same at every attempt, whoever makes those."""
+        told = (
+            msgspec.structs.replace(effect, origin=self._origin) if effect.kind in ("data", "notice") else effect
+            for effect in change.effects
+        )
+        return msgspec.structs.replace(change, effects=tuple(told))
 
     def _mark(self, session_id: str) -> str:
         return f"{slot(session_id)}:request:{random_text(12)}"

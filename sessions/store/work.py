@@ -80,7 +80,7 @@ class WorkQueue:
         return first
 
     async def claim(self, partition: int, now: float, lease_seconds: float, limit: int) -> list[Claim]:
-        """Take effects that are due; an effect that was withdrawn meanwhile is left out.
+        """Take effects that are due; an effect that was withdrawn, or replaced, meanwhile is left out.
 
         Of one that another worker had, and lost, nobody knows what became of that attempt: it is among those tried.
         """
@@ -91,12 +91,13 @@ class WorkQueue:
         pipe = self.connection.client.pipeline(transaction=False)
         for name in taken[::2]:
             pipe.hget(outbox_key(tag, name.decode()), "e")
+            pipe.zscore(f"{tag}:outbox", name)  # after the entry: if the lease stands then, it is of that entry
         found = await answer(pipe.execute())
-        read = [(_read(entry), float(score)) for entry, score in zip(found, taken[1::2], strict=True)]
+        read = [(_read(entry), float(score)) for entry, score in zip(found[::2], taken[1::2], strict=True)]
         return [
             Claim(partition=partition, queued=_as_left(queued, score), lease_until=until)
-            for queued, score in read
-            if queued is not None
+            for (queued, score), held in zip(read, found[1::2], strict=True)
+            if queued is not None and held == until
         ]
 
     async def claim_deadlines(self, partition: int, now: float, lease_seconds: float, limit: int) -> list[str]:

@@ -56,7 +56,7 @@ class Created(_Wire, frozen=True, kw_only=True):
 class SessionView(_Wire, frozen=True, kw_only=True):
     """Where a session stands. `persons` says per person and source only todo, busy, done or failed.
 
-    `maybe_received`: consent was taken back when you had the payload, or may have had it: delete it.
+    `maybe_received`: it was taken back, or cancelled by you, when you had the payload or may have: delete it.
     """
 
     id: str
@@ -214,7 +214,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     Kinds that you do not know may come: answer them with 2xx. `sequence` rises within a session, with gaps. An event
     that is about no session, as a test is, has an empty `session_id`; of a type newer than this package, `kind` is all
-    of it. `maybe_received`, in withdrawn: you have the payload, or may have it, and are to delete it.
+    of it. `maybe_received`, in withdrawn and cancelled: you have the payload, or may have it, and are to delete it.
     """
 
     id: str

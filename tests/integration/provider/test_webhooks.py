@@ -15,7 +15,9 @@ import svix.webhooks
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from jsonschema import Draft7Validator, FormatChecker
+from msgspec.structs import replace
 
+from broker import delivery
 from broker.delivery import PENALTY_SECONDS, signature_headers
 from broker.keys import Keys, make
 from broker.providers import Webhook
@@ -23,6 +25,7 @@ from broker.worker import LEASE_MARGIN_SECONDS, longest_attempt
 from sandbox.backoffice import BackOffice, Created
 from sandbox.browser import Browser
 from sandbox.stage import PROFILES
+from sessions.store.work import Claim
 from tests import stores
 from tests.house import House, standing
 from tests.integration.provider.asking import ask, consented, problem, queued, registered, until
@@ -188,10 +191,67 @@ async def test_410_ends_the_delivery(house: House, office: BackOffice) -> None:
         return sum(event.attempts for event in office.received if event.kind == "data")
 
     await until(attempts, lambda count: count == 1)
-    await nothing_waits(house, session_id)
+    await until(lambda: queued(house, session_id), lambda waiting: "data" not in waiting)  # a notice may: it is off now
     inside = await office.pull_payload(session_id)
     assert (await office.acknowledge(session_id, inside.digest)).status == "delivered"
     assert await attempts() == 1
+
+
+async def claimed(house: House, session_id: str, kind: str) -> Claim:
+    """The event of this kind that waits for its next attempt, in our hands."""
+    claims = await house.parts.work.claim(0, house.now() + 101, 60.0, 100)
+    return next(claim for claim in claims if claim.queued.effect.key == f"{kind}:{session_id}")
+
+
+@pytest.mark.parametrize("inline", [True, False])
+async def test_other_settings_between_attempts_change_no_byte(
+    house: House, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, inline: bool
+) -> None:
+    """A worker that was started with another name and address of the broker sends what was promised under that id."""
+    if not inline:
+        monkeypatch.setattr(delivery, "INLINE_MAX_BYTES", 1000)
+    receiver.on_data = status(500)
+    session_id, _ = await consented(house, receiver.office)
+    await until(lambda: queued(house, session_id), lambda due: due.get("data", 0) > 60)
+    claim = await claimed(house, session_id, "data")
+    named = replace(house.settings, source_urn="urn:nld:oin:1:systeem:anders", base_url="https://elders.example")
+    await delivery.Delivery(replace(house.parts, settings=named)).carry_out(claim)
+    first, second = [came for came in receiver.came if came.kind == "data"]
+    assert ("payload" in first.event["data"]) is inline
+    assert (first.headers["webhook-id"], first.body) == (second.headers["webhook-id"], second.body)
+
+
+async def test_data_outlast_a_webhook_that_was_taken_away(house: House, receiver: Receiver) -> None:
+    """They wait and can be pulled; when there is a webhook again they are sent there, as the same event."""
+    receiver.on_data = status(500)
+    session_id, _ = await consented(house, receiver.office)
+    await until(lambda: queued(house, session_id), lambda due: due.get("data", 0) > 60)
+    changed = await house.parts.providers.get(receiver.office.id)
+    assert changed is not None
+    await house.parts.providers.put(replace(changed, webhook=None))
+    await house.pass_time(101)
+    await until(lambda: queued(house, session_id), lambda due: due.get("data", 0) > 200)
+    assert (await receiver.office.pull_payload(session_id)).payload["sessionId"] == session_id
+    receiver.on_data = None
+    await house.parts.providers.put(changed)
+    await house.pass_time(delivery.DISABLED_PAUSE_SECONDS)
+    came = await receiver.wait_for(lambda came: [one.kind for one in came].count("data") == 2)
+    first, second = [one for one in came if one.kind == "data"]
+    assert (first.headers["webhook-id"], first.body) == (second.headers["webhook-id"], second.body)
+    await until(lambda: receiver.office.read(session_id), lambda seen: seen.status == "delivered")
+
+
+async def test_a_notice_that_the_end_overtook_is_not_sent(house: House, receiver: Receiver) -> None:
+    """A worker had it in hand: sent now it would say another thing than before, under the same id."""
+    receiver.replies = [status(500)]
+    created = await opened(house, receiver.office)
+    await next_attempt(house, created.id)
+    claim = await claimed(house, created.id, "notice")
+    await receiver.office.cancel(created.id)
+    await receiver.wait_for(lambda came: len(came) == 2)
+    await delivery.Delivery(house.parts).carry_out(claim)
+    await nothing_waits(house, created.id)
+    assert [came.kind for came in receiver.came] == ["opened", "cancelled"]
 
 
 async def test_the_newest_notice_replaces_one_that_waits(house: House, receiver: Receiver) -> None:

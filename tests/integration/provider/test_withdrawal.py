@@ -7,10 +7,12 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from broker.ledger import Ledger
 from sandbox.answers import ApiError
 from sandbox.browser import Browser
 from sandbox.citizen import collect
@@ -155,6 +157,45 @@ async def test_a_payload_that_was_fetched_was_received(house: House, receiver: R
     await phone.withdraw()
     assert (await withdrawn(receiver))["maybeReceived"] is True
     assert (await ask(house, "GET", f"/v1/sessions/{session_id}", caller=receiver.office)).json()["maybeReceived"]
+
+
+@pytest.mark.parametrize(("code", "pulls", "maybe"), [(500, False, False), (500, True, True), (0, False, True)])
+async def test_who_fetched_the_data_cannot_cancel_as_if_nothing_came(
+    house: House, receiver: Receiver, code: int, pulls: bool, maybe: bool
+) -> None:
+    """A provider that cancels after consent: it is said that it may have the data, and no ledger says they lapsed."""
+    slow = Slow()
+    slow.code, receiver.on_data = code, slow.reply
+    slow.release.set()
+    session_id, _ = await consented(house, receiver.office)
+    await until(lambda: queued(house, session_id), lambda due: due.get("data", 0) > 60)
+    if pulls:
+        await receiver.office.pull_payload(session_id)
+    await receiver.office.cancel(session_id)
+    seen = (await ask(house, "GET", f"/v1/sessions/{session_id}", caller=receiver.office)).json()
+    assert (seen["reason"], seen["maybeReceived"]) == ("provider", maybe)
+
+    async def waiting() -> list[bytes]:
+        entries: Any = await house.parts.connection.client.zrange("{p0}:outbox", 0, -1)
+        return [name for name in entries if name.startswith(b"ledger:")]
+
+    await until(waiting, lambda entries: entries == [])
+    lines = [msgspec.json.decode(line) for line in await Ledger(house.parts).export(receiver.office.id)]
+    kinds = [line["kind"] for line in lines if "kind" in line]
+    assert kinds == (["given"] if maybe else ["given", "lapsed"])
+
+
+async def test_cancelling_during_an_attempt_says_that_it_may_arrive(house: House, receiver: Receiver) -> None:
+    """The provider's own stop waits for nothing, so what its webhook is just being sent counts as sent."""
+    slow = Slow()
+    receiver.on_data = slow.reply
+    session_id, _ = await consented(house, receiver.office)
+    await slow.reached.wait()
+    await receiver.office.cancel(session_id)
+    seen = (await ask(house, "GET", f"/v1/sessions/{session_id}", caller=receiver.office)).json()
+    slow.release.set()
+    assert (seen["status"], seen["reason"], seen["maybeReceived"]) == ("cancelled", "provider", True)
+    await nothing_left(house, receiver, session_id)
 
 
 async def test_a_worker_that_was_lost_over_an_attempt_leaves_it_unknown(house: House, receiver: Receiver) -> None:

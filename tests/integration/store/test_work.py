@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from sessions import ending
-from sessions.change import Change, Effect, notice
+from sessions.change import Change, Effect, Origin, notice
 from sessions.delivering import PLACES, Attempt
 from sessions.lifecycle import Event
 from sessions.model import Session, State
@@ -118,14 +120,52 @@ async def test_an_effect_withdrawn_meanwhile_is_left_out(
     assert {"a", "b"} & set(await _claim_all(work)) == {"b"}
 
 
+async def test_an_effect_replaced_meanwhile_is_left_to_who_comes_next(
+    sessions: SessionStore, work: WorkQueue, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the claim and the look at its body a newer notice came: it is in nobody's hands, and claimed once."""
+    made, pipeline = await _queue(sessions), connection.client.pipeline
+
+    async def replaced_first(execute: Callable[[], Awaitable[Any]]) -> Any:
+        monkeypatch.undo()
+        await _notify(sessions, made, "newer", NOW)
+        return await execute()
+
+    def late(**options: Any) -> Any:
+        pipe = pipeline(**options)
+        monkeypatch.setattr(pipe, "execute", partial(replaced_first, pipe.execute))
+        return pipe
+
+    await _notify(sessions, made, "older", NOW)
+    monkeypatch.setattr(connection.client, "pipeline", late)
+    assert f"notice:{made.id}" not in await _claim_all(work)
+    newer = (await _claim_all(work))[f"notice:{made.id}"]
+    assert (newer.queued.effect.event_id, newer.queued.tried) == ("newer", ())
+    assert await work.done(newer)
+
+
+async def test_an_event_says_where_it_came_from_when_it_was_queued(
+    sessions: SessionStore, work: WorkQueue, connection: Connection
+) -> None:
+    """Whoever makes its attempts later, under whatever settings, has them say the same."""
+    origin = Origin(source="urn:nld:oin:00000000000000000001:systeem:a", base_url="https://a.example")
+    made = await _queue(SessionStore(connection, origin), "a")
+    claims = await _claim_all(work)
+    assert claims["a"].queued.effect.origin == origin
+    assert claims[f"index:{made.id}"].queued.effect.origin is None
+    assert await work.again(claims["a"], NOW, NOW)
+    await sessions.move(made.id, lambda found, _: Change(session=found), NOW)
+    assert (await _claim_all(work))["a"].queued.effect.origin == origin
+
+
 async def test_claiming_costs_two_round_trips(single_store: Store) -> None:
     """However many effects are claimed, one command takes them and one pipeline reads them, if there are any."""
     async with DroppingProxy(single_store.url) as proxy, connected(proxy.url) as connection:
         work = WorkQueue(connection)
-        assert await work.claim(0, NOW, LEASE, 10) == []
         await _queue(SessionStore(connection), *(f"n{number}" for number in range(20)))
+        assert len(await work.claim(0, NOW, LEASE, 1)) == 1  # opens the connection of pipelines
         before = len(proxy.passed)
-        assert len(await work.claim(0, NOW, LEASE, 100)) == 21
+        assert len(await work.claim(0, NOW, LEASE, 100)) == 20
         assert len(proxy.passed) - before == 2
         assert await work.claim(0, NOW, LEASE, 100) == []
         assert len(proxy.passed) - before == 3

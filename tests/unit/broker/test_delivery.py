@@ -18,13 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker import delivery
-from broker.delivery import SCHEDULE_SECONDS, body, next_wait, retry_after, signature_headers, verdict
-from broker.keys import Keys, make
+from broker.delivery import SCHEDULE_SECONDS, Sent, body, next_wait, retry_after, signature_headers, verdict
+from broker.keys import Keys, make, renewed
 from broker.providers import Webhook, new_webhook_secret
 from broker.purge import new_event_id
 from connectors.outbound import Answer
 from schemas.events import EventData
 from sessions.change import Effect
+from sessions.delivering import Attempt
 from sessions.lifecycle import DELIVERY_SECONDS, HOUR
 
 KEYS = Keys(make(b"s" * 32))
@@ -121,6 +122,19 @@ def test_the_public_key_verifies_too() -> None:
         key.verify(base64.b64decode(signatures["v1a"]), b"evt_abc.1770000001." + sent)
 
 
+@every_library
+def test_after_a_change_of_our_keys_both_sign(library: Any) -> None:
+    """A receiver that knows our former public key verifies too, as does one that knows the new one, or neither."""
+    former, sent, now = make(b"s" * 32), content(payload="x"), int(time.time())
+    new = Keys(renewed(former))
+    headers = signature_headers(new, HOOK, "evt_abc", now, sent)
+    library(HOOK.secret).verify(sent, headers)
+    given = [item[4:] for item in headers["webhook-signature"].split(" ") if item.startswith("v1a,")]
+    for keys, signature in zip((new, Keys(former)), given, strict=True):
+        signed = f"evt_abc.{now}.".encode() + sent
+        keys.webhook.public_key().verify(base64.b64decode(signature), signed)
+
+
 def test_the_headers_are_those_of_the_standard() -> None:
     """Id and moment of the attempt, and the media type of CloudEvents."""
     headers = signed(1_770_000_000, content())
@@ -192,10 +206,34 @@ def test_a_receiver_is_never_asked_before_the_moment_it_named(asked: float, chan
 
 
 def test_a_throttled_receiver_gets_at_least_a_minute() -> None:
-    """Where the schedule's own wait is shorter; a schedule of short waits (in tests) is not stretched."""
-    assert next_wait(SCHEDULE_SECONDS, 0, "throttled", None, 0.9) == delivery.PENALTY_SECONDS
+    """Where the schedule's own wait is shorter, whatever it asks; a schedule of short waits (in tests) stays short."""
+    for asked in (None, 0.0, 7.0, 120.0):
+        assert next_wait(SCHEDULE_SECONDS, 0, "throttled", asked, 0.9) == delivery.PENALTY_SECONDS
     assert next_wait(SCHEDULE_SECONDS, 1, "throttled", None, 0.0) == 300.0
     assert next_wait((0.1, 0.2), 0, "throttled", None, 0.0) == 0.2
+
+
+@pytest.mark.parametrize(
+    ("left", "wait"), [(172_801.0, 172_800.0), (100_000.0, 100_000.0), (86_000.0, 86_400.0), (-5.0, 86_400.0)]
+)
+def test_retry_after_does_not_cost_the_last_attempt(left: float, wait: float) -> None:
+    """Who asks for two days when one and a bit are left is tried once more before it is given up."""
+    assert next_wait(SCHEDULE_SECONDS, 8, "again", 200_000.0, 0.0, left) == wait
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "meaning"),
+    [
+        (None, "timeout", "throttled"),
+        (None, "connection", "again"),
+        (None, "refused", "again"),
+        (answered(503), "5xx", "again"),
+        (answered(429), "4xx", "throttled"),
+    ],
+)
+def test_who_is_too_slow_is_left_alone_as_who_says_so(answer: Answer | None, said: str, meaning: str) -> None:
+    """Standard Webhooks 1.0.0: a time-out is a sign of load, as 429 is; other failures on the line are not."""
+    assert Sent(answer=answer, attempt=Attempt(at=QUEUED, outcome="unknown", answer=said)).verdict == meaning
 
 
 NOW = 1_770_000_000.0
