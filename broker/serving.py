@@ -18,7 +18,7 @@ from broker.parts import running
 from broker.settings import PREFIX, Settings, SettingsError
 from broker.telemetry import log, set_up
 from broker.worker import Worker
-from sessions.store.embedded import EmbeddedError, adopt_or_start, start
+from sessions.store.embedded import EmbeddedError, adopt_or_start, served, start
 
 GRACEFUL_SECONDS = 10  # an open event stream would otherwise block the stop for ever
 KEEP_ALIVE_SECONDS = 75  # longer than proxies and clients keep a connection: who closes first must not be us
@@ -147,11 +147,16 @@ def server_config(settings: Settings, url: str) -> uvicorn.Config:
 
 
 async def work(settings: Settings) -> None:
-    """Run one worker without a server, until a signal comes."""
+    """Run one worker without a server, until a signal comes. Raises SettingsError.
+
+    It is a guest of the service's embedded store: with one of its own it would keep the service out.
+    """
     _leave_no_dump()
     set_up(settings.log_level, settings.log_format)
     with store(settings) as url:
         await check(settings, url)
+        if not settings.redis_url and not served(settings.data_dir):
+            raise SettingsError("no service runs on this data directory; start `ophaalbrug serve` first")
         async with running(settings, url) as parts:
             worker = Worker(parts)
             loop = asyncio.get_running_loop()

