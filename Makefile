@@ -49,6 +49,7 @@ audit: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m bench.run
+	@$(BIN)/python -m bench.idle
 
 faults: $(READY)
 	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal $(if $(PAGE),--page $(PAGE)) tests/faults

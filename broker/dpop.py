@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import msgspec
@@ -104,11 +105,15 @@ def _parsed(proof: str) -> tuple[_Header, _Claims]:
     try:
         head = proof.split(".", 1)[0]
         header = _header.decode(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
-        key = ECKey.import_key(msgspec.to_builtins(header.jwk))
-        verified = jws.deserialize_compact(proof, key, algorithms=["ES256"])
+        verified = jws.deserialize_compact(proof, _key(header.jwk), algorithms=["ES256"])
         return header, _claims.decode(verified.payload)
     except (JoseError, msgspec.MsgspecError, ValueError, TypeError, RecursionError):
         raise _invalid() from None
+
+
+@lru_cache(maxsize=4096)  # a phone comes a dozen times, always with the same key
+def _key(jwk: PublicKey) -> ECKey:
+    return ECKey.import_key(msgspec.to_builtins(jwk))
 
 
 def _invalid() -> Problem:

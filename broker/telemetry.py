@@ -82,7 +82,6 @@ def set_up(level: Literal["debug", "info", "warning"], form: Literal["json", "co
     )
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             keep_allowed,

@@ -67,7 +67,9 @@ def _private_key(pem: bytes) -> RSAKey:
         key = None
     if not isinstance(key, RSAPrivateKey) or key.key_size < 2048:
         raise ValueError("not a private RSA key of 2048 bit or more, in PEM without a password")
-    return RSAKey.import_key(key)
+    found = RSAKey.import_key(key)
+    found.ensure_kid()
+    return found
 
 
 def public_keys(body: bytes) -> dict[str, Key]:
@@ -109,7 +111,7 @@ def chosen(keys: Mapping[str, Key], kid: str | None) -> Key | None:
 
 def assertion(key: RSAKey, algorithm: Literal["PS256", "RS256"], claims: dict[str, Any]) -> str:
     """A signed JWT of our own, its key named by thumbprint (RFC 7638)."""
-    return jwt.encode({"alg": algorithm, "kid": key.thumbprint()}, claims, key, algorithms=[algorithm])
+    return jwt.encode({"alg": algorithm, "kid": key.kid}, claims, key, algorithms=[algorithm])
 
 
 def opened(token: bytes, key: RSAKey) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import entry_points
 
 import msgspec
@@ -66,9 +67,18 @@ def default_registry() -> Registry:
     registry = Registry()
     for built_in in (MijnOverheid, Uwv, Belastingdienst, Mijnpensioenoverzicht):
         registry.register(built_in)
-    for entry_point in entry_points(group=ENTRY_POINT_GROUP):
-        registry.register(entry_point.load())
+    for added in installed():
+        registry.register(added)
     return registry
+
+
+@cache
+def installed() -> tuple[type[Connector], ...]:
+    """What packages add by entry point, looked up once in a process: it takes longer than a store's answer.
+
+    Raises what importing them raises; whether they are connectors is for `register` to say.
+    """
+    return tuple(entry_point.load() for entry_point in entry_points(group=ENTRY_POINT_GROUP))
 
 
 def _check(manifest: object) -> None:

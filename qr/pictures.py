@@ -6,9 +6,9 @@ Owns the drawing only: it draws any text and knows nothing of tokens. The quiet 
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
-from itertools import groupby
 from xml.sax.saxutils import escape
 
 import qrcode
@@ -21,6 +21,7 @@ _MASK = 0
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BLACK_ON_WHITE = "\x1b[38;5;16;48;5;231m"
 _PLAIN = "\x1b[0m"
+_DARK = re.compile(b"\x01+")
 _HALF_BLOCKS = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
 
 Matrix = list[list[bool]]
@@ -70,14 +71,8 @@ def terminal(text: str) -> str:
 
 def _dark_runs(row: list[bool], y: int) -> str:
     """One sub-path for every unbroken run of dark modules: a tenth of the size of one for every module."""
-    path: list[str] = []
-    x = 0
-    for dark, run in groupby(row):
-        length = len(list(run))
-        if dark:
-            path.append(f"M{x} {y}h{length}v1h-{length}z")
-        x += length
-    return "".join(path)
+    runs = ((run.start(), run.end() - run.start()) for run in _DARK.finditer(bytes(row)))
+    return "".join(f"M{x} {y}h{length}v1h-{length}z" for x, length in runs)
 
 
 def _scanline(row: list[bool], scale: int) -> bytes:

@@ -7,7 +7,6 @@ prefixes and distinct HMAC keys, so that none can be used in place of another. O
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import secrets
 from typing import NewType
@@ -89,7 +88,7 @@ class Keyring:
 
     def digest(self, purpose: str, secret: str) -> str:
         """The HMAC under which a secret is stored: base64url, 43 characters. `purpose` keeps the kinds apart."""
-        mac = hmac.new(self.key(f"digest/{purpose}"), secret.encode(), hashlib.sha256).digest()
+        mac = hmac.digest(self.key(f"digest/{purpose}"), secret.encode(), "sha256")
         return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
 
     def fingerprint(self) -> str:

@@ -8,7 +8,6 @@ back. Reading takes three things at once: the store, the server's secret and the
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 from types import TracebackType
@@ -146,7 +145,7 @@ def review_key(key: VaultKey) -> bytes:
 
 def _mac(key: VaultKey, value: bytes) -> bytes:
     _must_be_open(key)
-    return hmac.new(key, value, hashlib.sha256).digest()
+    return hmac.digest(key, value, "sha256")
 
 
 def _bound(session_id: str, record: str, version: int) -> bytes:

@@ -86,6 +86,7 @@ class Script:
 
 
 _STEP = Script("step")
+_encoder = msgspec.msgpack.Encoder()
 
 
 async def step(connection: Connection, mark: str, guards: tuple[Guard, ...], writes: tuple[Write, ...]) -> Guard | None:
@@ -94,20 +95,18 @@ async def step(connection: Connection, mark: str, guards: tuple[Guard, ...], wri
     `mark` is the key that remembers this request: a step sent again under it answers as it did, and writes nothing.
     Answers the first guard that does not hold, or None when the step is done. Raises StoreUnavailable.
     """
-    keys = [mark]
-    index = {mark: 1}
+    keys = dict.fromkeys([mark, *(guard.key for guard in guards), *(write.key for write in writes if write.key)])
+    arguments: list[Argument] = [REQUEST_MARK_MS, b""]
 
-    def number(key: str) -> int:
-        if key not in index:
-            keys.append(key)
-            index[key] = len(keys)
-        return index[key]
+    def packable(value: Argument) -> str | int:
+        if not isinstance(value, bytes):
+            return str(value)
+        arguments.append(value)
+        return len(arguments)
 
-    arguments: list[Argument] = [REQUEST_MARK_MS, len(guards)]
-    for guard in guards:
-        arguments += [guard.kind, number(guard.key), guard.name, guard.value]
-    arguments.append(len(writes))
-    for write in writes:
-        arguments += [write.command, number(write.key) if write.key else 0, len(write.arguments), *write.arguments]
-    failed = await _STEP.call(connection, keys, arguments)
+    asked = [(guard.kind, guard.key, guard.name, packable(guard.value)) for guard in guards]
+    done = [(w.command, *([w.key] if w.key else ()), *map(packable, w.arguments)) for w in writes]
+    # Packed, as each argument costs the client's time; bytes go beside it, as Lua's MessagePack knows none.
+    arguments[1] = _encoder.encode((asked, done))
+    failed = await _STEP.call(connection, list(keys), arguments)
     return guards[int(failed) - 1] if failed else None
