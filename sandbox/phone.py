@@ -179,6 +179,9 @@ def _digest(token: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()).rstrip(b"=").decode()
 
 
+_ASK_AGAIN = ("use-dpop-nonce", "replayed")
+
+
 class Phone:
     """One phone: its key, its access token once paired, and the cookie jar of its browser.
 
@@ -322,13 +325,15 @@ class Phone:
         limits: aiohttp.ClientTimeout = QUICK,
         overrides: Mapping[str, object] | None = None,
     ) -> aiohttp.ClientResponse:
-        """Send, and once more with the broker's new nonce when it asks for that (RFC 9449 section 9)."""
+        """Send, and once more with a new proof: when the broker asks for its nonce (RFC 9449 section 9), or when the
+        client repeated by itself what it sent over a connection that broke (RFC 9110 section 9.2.2).
+        """
         answer = await self._send_once(method, path, body, limits, overrides)
         fresh = answer.headers.get("DPoP-Nonce")
         if fresh is None:
             return answer
         self._nonce = fresh
-        if answer.status != 401 or (await refusal(answer)).code != "use-dpop-nonce":
+        if answer.status != 401 or (await refusal(answer)).code not in _ASK_AGAIN:
             return answer
         return await self._send_once(method, path, body, limits, overrides)
 

@@ -38,7 +38,7 @@ from tests.worlds import share_signing_key
 
 
 class House(msgspec.Struct, kw_only=True):
-    """What stands: addresses, the running broker's parts, and the provider."""
+    """What stands: addresses, the running broker's parts, the provider, and the registers that are `broken` now."""
 
     url: str
     world_url: str
@@ -48,6 +48,7 @@ class House(msgspec.Struct, kw_only=True):
     settings: Settings
     offset_file: Path
     offset: float = 0.0
+    broken: set[str] = msgspec.field(default_factory=set)
 
     def now(self) -> float:
         """The broker's clock."""
@@ -97,6 +98,13 @@ class House(msgspec.Struct, kw_only=True):
         """Break a register of the pretend world, or mend it with `none`."""
         async with self.http.put(f"{self.world_url}/sandbox/faults/{register}", json={"fault": kind}) as answer:
             assert answer.status == 200
+        (self.broken.discard if kind == "none" else self.broken.add)(register)
+
+    async def mend(self) -> None:
+        """Every register works, and the back office takes in and fetches what it is sent."""
+        for register in [*self.broken]:
+            await self.fault(register, "none")
+        self.office.answer_kind, self.office.answer_with, self.office.follows_links = None, [], True
 
 
 @asynccontextmanager

@@ -220,8 +220,8 @@ class DroppingProxy:
         finally:
             for way in ways:
                 way.cancel()
+            upstream_writer.close()  # before we wait: who ends us twice would leave it open
             await asyncio.gather(*ways, return_exceptions=True)
-            upstream_writer.close()
 
     async def _dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self.upstream.startswith("unix://"):

@@ -15,6 +15,7 @@ from playwright.async_api import FilePayload, Locator, Page, expect
 
 from broker.texts import Language
 from broker.web.render import text
+from sandbox.browser import Browser
 from sandbox.stage import SOURCES
 from tests.browser.qr_reading import read_qr
 from tests.browser.scene import Scene, Window
@@ -306,3 +307,15 @@ async def linked(scene: Scene, language: Language = "nl", **wishes: str) -> tupl
     pc, phone = await at_qr(scene, language, **wishes)
     await pc.link(phone)
     return pc, phone
+
+
+async def linked_phone(scene: Scene, language: Language = "nl", **wishes: str) -> WithPhone:
+    """The linked phone alone: where nobody looks at the PC a program sits there, which is quicker than a window."""
+    created = await scene.begun(**{"household": "single", "language": language, **wishes})
+    pc = Browser(created.journey_url, scene.house.http)
+    await pc.start()
+    phone = WithPhone(scene, await scene.window("phone", language))
+    await phone.opens((await pc.show_token()).url)
+    await pc.type_code(await phone.accept())
+    await phone.on_screen("ophalen")
+    return phone

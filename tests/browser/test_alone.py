@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.async_api import expect
 
-from tests.browser.people import AtPc, WithPhone, linked
+from tests.browser.people import AtPc, WithPhone, linked, linked_phone
 from tests.browser.scene import Scene
 
 USER = "single"
@@ -56,7 +56,7 @@ async def test_a_number_that_is_none_is_told_beside_the_field(scene: Scene) -> N
 
 async def test_a_remark_goes_along_and_changes_no_value(scene: Scene) -> None:
     """*Dit klopt niet* is added to what is sent; the source's value stays as it was."""
-    _, phone = await linked(scene)
+    phone = await linked_phone(scene)
     await phone.collect_all("applicant", USER)
     await phone.go_to("bekijken")
     await phone.unfold("incomes")
@@ -75,7 +75,7 @@ async def test_a_remark_goes_along_and_changes_no_value(scene: Scene) -> None:
 
 async def test_an_optional_source_is_skipped_with_its_reason(scene: Scene) -> None:
     """Only where the profile allows it; the reason is chosen, and said afterwards."""
-    _, phone = await linked(scene, profile="inkomen")
+    phone = await linked_phone(scene, profile="inkomen")
     assert await phone.page.locator("#skip-applicant-uwv").count() == 0
     await phone.collect("applicant", "uwv", USER)
     for source in ("belastingdienst", "mijnoverheid"):

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.checks import ZOOMED
-from tests.browser.people import AtPc, WithPhone, linked
+from tests.browser.people import AtPc, WithPhone, linked, linked_phone
 from tests.browser.scene import Scene
 
 HOUR = 3600.0
@@ -168,7 +168,7 @@ async def test_changing_ones_mind_before_the_other_adult_consents(scene: Scene) 
     """*Toch wijzigen* voids what was given and lets the content change again. On a phone it is seen whole wherever one
     has scrolled to; at 400 % nothing sticks, and nothing lies over it.
     """
-    _, phone = await linked(scene, household="couple")
+    phone = await linked_phone(scene, household="couple")
     await phone.collect_all("applicant", "married-couple")
     await phone.press("phone.partner.here")
     await phone.collect_all("partner", "married-couple-partner")

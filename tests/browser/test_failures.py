@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from playwright.async_api import Route, expect
 
-from tests.browser.people import WithPhone, at_qr, linked
+from tests.browser.people import WithPhone, at_qr, linked, linked_phone
 from tests.browser.scene import Scene
 
 
@@ -35,7 +35,7 @@ async def test_a_source_that_is_down_and_tried_again(scene: Scene) -> None:
 
 async def test_a_login_given_up(scene: Scene) -> None:
     """*Annuleren* at DigiD comes back to the same place, says it kindly, and nothing is lost."""
-    _, phone = await linked(scene)
+    phone = await linked_phone(scene)
     await phone.collect("applicant", "mijnoverheid", "single")
     await phone.begin("applicant", "uwv")
     await phone.page.wait_for_url(f"{scene.house.world_url}/**")
@@ -57,7 +57,7 @@ async def test_back_from_a_login_in_another_browser(scene: Scene) -> None:
 
 async def test_the_browsers_back_button_after_a_login(scene: Scene) -> None:
     """Going back may end in a login that was used: that is said, and everything is still there."""
-    _, phone = await linked(scene)
+    phone = await linked_phone(scene)
     await phone.collect("applicant", "mijnoverheid", "single")
     phone.window.watch.expect("^410 POST /phone/v1/logins/callback$")
     await phone.page.go_back()
@@ -180,7 +180,7 @@ async def test_ten_seconds_without_a_network(scene: Scene, who: str) -> None:
 
 async def test_a_network_that_is_lost_while_a_login_comes_back(scene: Scene) -> None:
     """The login's answer is sent as soon as it can be: nobody has to log in twice."""
-    _, phone = await linked(scene)
+    phone = await linked_phone(scene)
     phone.window.watch.expect("^offline")
     failures = iter([True, True])
 
@@ -193,7 +193,7 @@ async def test_a_network_that_is_lost_while_a_login_comes_back(scene: Scene) -> 
 
 async def test_touching_twice_asks_once(scene: Scene) -> None:
     """A double tap starts one login."""
-    _, phone = await linked(scene)
+    phone = await linked_phone(scene)
     asked = phone.window.watch.addresses
     await phone.page.locator("#collect-applicant-mijnoverheid").dblclick()
     await phone.page.wait_for_url(f"{scene.house.world_url}/**")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest_asyncio
 from playwright.async_api import Browser, FilePayload, Route, expect
 
-from tests.browser.people import WithPhone, linked
+from tests.browser.people import WithPhone, linked, linked_phone
 from tests.browser.scene import Scene
 from tests.house import House
 from tests.integration.journey.handing_over import broken, file_of, open_house, private_house
@@ -51,7 +51,7 @@ async def test_a_journey_of_files_alone(browser: Browser, tmp_path: Path, single
 
 async def test_a_refused_file_and_then_the_right_one(scene: Scene) -> None:
     """The reason stands at the source and is told aloud, the focus stays there, and another file can be chosen."""
-    _, phone = await linked(scene, profile="werk")
+    phone = await linked_phone(scene, profile="werk")
     phone.window.watch.expect(REFUSED)
     line, field = phone.source("applicant", "uwv"), phone.page.locator("#file-applicant-uwv")
     for wrong in (b"PK\x03\x04 a zip", broken("single", "uwv", "other-version")):
@@ -69,7 +69,7 @@ async def test_a_refused_file_and_then_the_right_one(scene: Scene) -> None:
 
 async def test_a_file_that_is_too_large_is_not_sent(scene: Scene) -> None:
     """That is known before a byte of it leaves the phone."""
-    _, phone = await linked(scene, profile="werk")
+    phone = await linked_phone(scene, profile="werk")
     field = phone.page.locator("#file-applicant-uwv")
     await field.set_input_files({"name": "x.pdf", "mimeType": "application/pdf", "buffer": bytes(2_000_001)})
     await phone.reads("phone.problem.document-too-large")
@@ -94,7 +94,7 @@ async def _on_its_way(phone: WithPhone, field: str) -> asyncio.Event:
 
 async def test_a_file_on_its_way_can_be_given_up(scene: Scene) -> None:
     """It is said that it is being read, nothing else is chosen meanwhile, and giving up leaves everything as it was."""
-    _, phone = await linked(scene, profile="werk")
+    phone = await linked_phone(scene, profile="werk")
     phone.window.watch.expect("^offline")
     field = "#file-applicant-uwv"
     go_on = await _on_its_way(phone, field)
@@ -124,7 +124,7 @@ async def test_a_file_on_its_way_outlives_a_new_screen(scene: Scene) -> None:
 
 async def test_a_file_that_is_being_chosen_outlives_a_new_screen(scene: Scene) -> None:
     """What somebody picks comes to the field they touched, though the screen was made anew while they looked for it."""
-    _, phone = await linked(scene, profile="werk")
+    phone = await linked_phone(scene, profile="werk")
     field = await phone.page.locator("#file-applicant-uwv").element_handle()
     await phone.page.evaluate("document.querySelector('main h1').id = 'former'; dispatchEvent(new Event('renew'))")
     await expect(phone.page.locator("#former")).to_have_count(0)
@@ -135,7 +135,7 @@ async def test_a_file_that_is_being_chosen_outlives_a_new_screen(scene: Scene) -
 
 async def test_the_keyboard_opens_the_file_picker(scene: Scene) -> None:
     """The field is a stop of its own, its focus can be seen on the button, and the space bar opens the picker once."""
-    _, phone = await linked(scene, profile="werk")
+    phone = await linked_phone(scene, profile="werk")
     field = phone.page.locator("#file-applicant-uwv")
     await phone.page.locator("#collect-applicant-uwv").focus()
     await phone.page.keyboard.press("Tab")
@@ -150,7 +150,7 @@ async def test_the_keyboard_opens_the_file_picker(scene: Scene) -> None:
 
 async def test_one_touch_opens_the_file_picker(scene: Scene) -> None:
     """The button itself is the field's label; and what was handed over can be taken back."""
-    _, phone = await linked(scene, profile="werk")
+    phone = await linked_phone(scene, profile="werk")
     async with phone.page.expect_file_chooser() as opened:
         await phone.page.locator("label:has(#file-applicant-uwv)").tap()
     await (await opened.value).set_files({"name": "x", "mimeType": "", "buffer": file_of("single", "uwv")})

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Route, expect
 
-from tests.browser.people import WithPhone, linked
+from tests.browser.people import WithPhone, linked_phone
 from tests.browser.scene import Scene
 
 CONSENT, RECEIPT = "**/phone/v1/persons/*/consent", "**/phone/v1/receipt"
@@ -60,7 +60,7 @@ async def test_a_receipt_whose_answer_was_lost(scene: Scene, then: Callable[[Wit
     """The network fails, or the app is loaded again: the screen that says it was sent offers the receipt, and so does
     the end.
     """
-    _, phone = await linked(scene)
+    phone = await linked_phone(scene)
     await phone.collect_all("applicant", "single")
     scene.silence_the_provider()
     await phone.go_to("verzenden")
@@ -75,7 +75,7 @@ async def test_a_receipt_whose_answer_was_lost(scene: Scene, then: Callable[[Wit
 
 async def test_the_first_of_two_receipts_was_lost(scene: Scene) -> None:
     """Two adults on one phone: what the first did not hear is asked for before the second one's consent ends it all."""
-    _, phone = await linked(scene, household="couple")
+    phone = await linked_phone(scene, household="couple")
     await phone.collect_all("applicant", "married-couple")
     await phone.press("phone.partner.here")
     await phone.collect_all("partner", "married-couple-partner")
@@ -91,7 +91,7 @@ async def test_the_first_of_two_receipts_was_lost(scene: Scene) -> None:
 
 async def test_a_consent_that_is_void_leaves_no_receipt(scene: Scene) -> None:
     """After *Toch wijzigen* and another consent there is one receipt to keep: that of the consent that holds."""
-    _, phone = await linked(scene, household="couple")
+    phone = await linked_phone(scene, household="couple")
     await phone.collect_all("applicant", "married-couple")
     await phone.press("phone.partner.here")
     await phone.collect_all("partner", "married-couple-partner")

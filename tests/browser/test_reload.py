@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.browser.people import AtPc, Person, WithPhone, linked
+from tests.browser.people import AtPc, Person, WithPhone, linked, linked_phone
 from tests.browser.scene import Scene
 
 
@@ -86,7 +86,7 @@ async def test_the_tab_was_closed_and_is_opened_again(scene: Scene) -> None:
 
 async def test_two_tabs_of_one_phone(scene: Scene) -> None:
     """A second tab is the same phone: what one does the other shows."""
-    _, phone = await linked(scene)
+    phone = await linked_phone(scene)
     first, phone.window.page = phone.page, await phone.window.context.new_page()
     await phone.back()
     await phone.collect("applicant", "mijnoverheid", "single")

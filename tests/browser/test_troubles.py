@@ -9,7 +9,7 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from sandbox.stage import SOURCES
-from tests.browser.people import linked
+from tests.browser.people import linked_phone
 from tests.browser.scene import Scene
 from tests.browser.tour import ONE_FAILURE
 from tests.house import House
@@ -26,10 +26,10 @@ async def house(tmp_path: Path, single_store: Store) -> AsyncGenerator[House]:
 
 async def test_trouble_is_told_before_anybody_logs_in(scene: Scene) -> None:
     """A source that is down offers no login, but its file; when it is time the screen says so by itself."""
-    _, first = await linked(scene, profile="werk")
+    first = await linked_phone(scene, profile="werk")
     await scene.house.fault("uwv", "down")
     assert await first.collect("applicant", "uwv", "single") == "failed"
-    _, second = await linked(scene, profile="werk")
+    second = await linked_phone(scene, profile="werk")
     await second.sees_source("applicant", "uwv", "down")
     await expect(second.page.locator("#collect-applicant-uwv")).to_have_count(0)
     await expect(second.page.locator("#file-applicant-uwv")).to_be_enabled()
@@ -41,8 +41,8 @@ async def test_trouble_is_told_before_anybody_logs_in(scene: Scene) -> None:
 
 async def test_an_outage_that_the_screen_did_not_know(scene: Scene) -> None:
     """Nobody is sent away for nothing: the refusal is said at the source, and the screen is as it is now."""
-    _, second = await linked(scene, profile="werk")
-    _, first = await linked(scene, profile="werk")
+    second = await linked_phone(scene, profile="werk")
+    first = await linked_phone(scene, profile="werk")
     await scene.house.fault("uwv", "down")
     assert await first.collect("applicant", "uwv", "single") == "failed"
     second.window.watch.expect("^503 POST /phone/v1/persons/applicant/sources/uwv/login$")
@@ -55,7 +55,7 @@ async def test_an_outage_that_the_screen_did_not_know(scene: Scene) -> None:
 
 async def test_half_an_answer_is_sent_as_it_stands(scene: Scene) -> None:
     """What is missing is said at its source, a try for the rest loses nothing, and what there is can be sent."""
-    _, phone = await linked(scene, profile="wat-er-is")
+    phone = await linked_phone(scene, profile="wat-er-is")
     await scene.house.fault("brk", "down")
     await scene.house.fault("mpo", "down")
     assert await phone.collect("applicant", "mijnoverheid", "single") == "partial"
@@ -80,7 +80,7 @@ async def test_half_an_answer_is_sent_as_it_stands(scene: Scene) -> None:
 
 async def test_a_login_error_without_its_state_is_told(scene: Scene) -> None:
     """A bridge that forgets the state of an error leaves nobody before a screen that says nothing."""
-    _, phone = await linked(scene, profile="werk")
+    phone = await linked_phone(scene, profile="werk")
     await phone.begin("applicant", "uwv")
     await phone.page.wait_for_url(f"{scene.house.world_url}/**")
     await phone.opens(f"{scene.house.url}/phone/terug?error=access_denied")

@@ -28,6 +28,7 @@ from broker.creation import HOUR, SessionRequest
 from broker.errors import CATALOGUE
 from broker.settings import Settings, documented, load
 from broker.telemetry import metrics
+from connectors import registry
 from connectors.contract import Absent, Connector, Context, Failed, Field, Found, Skipped, SourceError, Subject
 from connectors.documents import DocumentSettings
 from connectors.login import LoginSettings
@@ -394,7 +395,9 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
     (tmp_path / "ophaalbrug_duo.py").write_text(block("connector", "ophaalbrug_duo.py"))
     monkeypatch.syspath_prepend(tmp_path)
+    registry.installed.cache_clear()
     yield
+    registry.installed.cache_clear()
     sys.modules.pop("ophaalbrug_duo", None)
 
 

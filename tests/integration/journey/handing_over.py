@@ -23,6 +23,7 @@ from sandbox.registration import ProfileEntry, Text
 from sandbox.stage import FIELDS, SOURCES
 from tests.house import House, standing
 from tests.integration.journey.steps import watch_refusals
+from tests.readings import remembered
 
 TODAY = date(2026, 11, 22)
 _PURPOSE = Text(nl="Oefening met documenten", en="Practice with documents")
@@ -86,7 +87,8 @@ async def open_house(
 ) -> AsyncGenerator[House]:
     """A standing house that takes the downloads of every source; `uploads` are more of its `[uploads]`.
 
-    Files may take longer than the product lets them: what a busy machine adds is no rule of these tests.
+    Files may take longer than the product lets them: what a busy machine adds is no rule of these tests. The same file
+    is read once.
     """
     trust = folder / "seals.pem"
     trust.write_bytes(authority().root_pem)
@@ -96,7 +98,8 @@ async def open_house(
     more = {"OPHAALBRUG_UPLOADS": msgspec.json.encode(taken).decode(), **(settings or {})}
     async with standing(folder, redis_url, profiles=PROFILES, settings=more) as built:
         watch_refusals(built)
-        yield built
+        with remembered():
+            yield built
 
 
 @asynccontextmanager

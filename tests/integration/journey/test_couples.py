@@ -20,6 +20,14 @@ from tests.integration.journey.steps import (
     tried,
 )
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def house(shared_house: House) -> House:
+    """One for all: each test has sessions of its own."""
+    return shared_house
+
 
 async def test_each_adult_consents_after_a_login_on_that_phone(house: House) -> None:
     """The partner logged in on the first phone, then linked an own one: consent there needs a login there."""

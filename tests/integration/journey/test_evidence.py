@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 from datetime import datetime
 from typing import Any
@@ -19,13 +20,20 @@ from sandbox.personas import HOUSEHOLDS, canaries
 from sandbox.phone import Phone
 from sandbox.stage import NAME, PROVIDER, SOURCES
 from schemas.consent import SignedConsent
-from schemas.ledger import LedgerLine, entry_of
+from schemas.ledger import LedgerLine
 from tests.house import House
 from tests.integration.journey.reading import seen
 from tests.integration.journey.steps import couple_collected, eventually, own_phone, refuse_data, refused
 from tests.unit.test_guides import block, run_python
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 _consents = msgspec.json.Decoder(tuple[SignedConsent, ...])
+
+
+@pytest.fixture
+def house(shared_house: House) -> House:
+    """One for all: each test has sessions of its own."""
+    return shared_house
 
 
 async def _kept(phone: Phone) -> tuple[SignedConsent, ...]:
@@ -35,10 +43,10 @@ async def _kept(phone: Phone) -> tuple[SignedConsent, ...]:
 
 
 def _entry(consent: SignedConsent) -> str:
-    """The salted hash of a receipt, as anybody who holds it can make it."""
+    """The salted hash of a receipt, as anybody who holds it can make it: HMAC-SHA256 of its signature, in hex."""
     salt = base64.urlsafe_b64decode(consent.receipt.salt + "=")
     assert len(salt) == 32
-    return entry_of(consent.signature, salt)
+    return hmac.new(salt, consent.signature.encode(), "sha256").hexdigest()
 
 
 async def _lines(house: House, size: int) -> list[LedgerLine]:
@@ -183,15 +191,15 @@ async def test_a_receipt_that_was_exchanged_is_noticed(house: House) -> None:
         await phone.consent("applicant", review)
 
 
-async def test_the_ledger_tells_what_became_of_a_receipt(house: House) -> None:
+async def test_the_ledger_tells_what_became_of_a_receipt(fresh_house: House) -> None:
     """Given, voided by changing after all, given anew by both; after delivery nothing more. Found by the receipt."""
-    created, _, phone = await couple_collected(house)
+    created, _, phone = await couple_collected(fresh_house)
     voided = await phone.consent("applicant", await phone.review())
     await phone.amend("partner")
     one = await phone.consent("applicant", await phone.review())
     other = await phone.consent("partner", await phone.review())
-    await house.office.wait_for("delivered", created)
-    lines = await _lines(house, 4)
+    await fresh_house.office.wait_for("delivered", created)
+    lines = await _lines(fresh_house, 4)
     found = {(line.kind, line.receipt) for line in lines}
     assert found == {
         ("given", _entry(voided.receipt)),
@@ -203,19 +211,19 @@ async def test_the_ledger_tells_what_became_of_a_receipt(house: House) -> None:
     assert datetime.fromisoformat(given.at) == one.receipt.receipt.given_at
 
 
-async def test_the_ledger_tells_what_was_taken_back_and_what_came_to_nothing(house: House) -> None:
+async def test_the_ledger_tells_what_was_taken_back_and_what_came_to_nothing(fresh_house: House) -> None:
     """Withdrawn after sending; lapsed where somebody stopped, or another phone took over, before anything was sent."""
-    refuse_data(house)
-    _, _, phone = await house.collected()
+    refuse_data(fresh_house)
+    _, _, phone = await fresh_house.collected()
     withdrawn = await phone.consent("applicant", await phone.review())
     await phone.withdraw()
-    _, browser, phone = await couple_collected(house)
+    _, browser, phone = await couple_collected(fresh_house)
     stopped = await phone.consent("applicant", await phone.review())
     await browser.stop()
-    _, browser, phone = await couple_collected(house)
+    _, browser, phone = await couple_collected(fresh_house)
     replaced = await phone.consent("applicant", await phone.review())
     await browser.restart()
-    found = {(line.kind, line.receipt) for line in await _lines(house, 6)}
+    found = {(line.kind, line.receipt) for line in await _lines(fresh_house, 6)}
     assert found == {
         *(("given", _entry(consent.receipt)) for consent in (withdrawn, stopped, replaced)),
         ("withdrawn", _entry(withdrawn.receipt)),
@@ -224,34 +232,34 @@ async def test_the_ledger_tells_what_was_taken_back_and_what_came_to_nothing(hou
     }
 
 
-async def test_nothing_is_entered_of_a_provider_that_is_gone(house: House) -> None:
+async def test_nothing_is_entered_of_a_provider_that_is_gone(fresh_house: House) -> None:
     """Its ledger went with it, and a session that was still under way begins no new one."""
-    refuse_data(house)
-    _, _, phone = await house.collected()
-    await house.parts.providers.remove(PROVIDER)
+    refuse_data(fresh_house)
+    _, _, phone = await fresh_house.collected()
+    await fresh_house.parts.providers.remove(PROVIDER)
     assert (await phone.consent("applicant", await phone.review())).sent
 
     async def carried_out() -> bool:
-        waiting = await house.parts.connection.client.zrange("{p0}:outbox", 0, -1)
+        waiting = await fresh_house.parts.connection.client.zrange("{p0}:outbox", 0, -1)
         return not [name for name in waiting if name.startswith(b"ledger:")]
 
     await eventually(carried_out)
-    assert await Ledger(house.parts).size(PROVIDER) == 0
+    assert await Ledger(fresh_house.parts).size(PROVIDER) == 0
 
 
-async def test_a_receipt_is_checked_as_the_guide_says(house: House) -> None:
+async def test_a_receipt_is_checked_as_the_guide_says(fresh_house: House) -> None:
     """The provider guide's own code finds a consent in an export, and refuses one in which a line was changed."""
     check: Any = run_python(block("provider", "check_receipt.py"))["check_receipt"]
-    created, _, phone = await couple_collected(house)
+    created, _, phone = await couple_collected(fresh_house)
     voided = await phone.consent("applicant", await phone.review())
     await phone.amend("applicant")
     await phone.consent("applicant", await phone.review())
     await phone.consent("partner", await phone.review())
-    payload = (await house.office.wait_for("data", created)).payload
+    payload = (await fresh_house.office.wait_for("data", created)).payload
     assert payload is not None
-    await _lines(house, 4)
-    export = b"\n".join([*await Ledger(house.parts).export(PROVIDER), b""])
-    broker = jwk.JWKSet.from_json(json.dumps(await _published(house, "/.well-known/jwks.json")))
+    await _lines(fresh_house, 4)
+    export = b"\n".join([*await Ledger(fresh_house.parts).export(PROVIDER), b""])
+    broker = jwk.JWKSet.from_json(json.dumps(await _published(fresh_house, "/.well-known/jwks.json")))
     for consent in payload["consents"]:
         assert check(consent, export, broker) == ["given"]
         other = consent | {"signature": consent["signature"] + "A"}
@@ -273,17 +281,17 @@ async def test_what_the_receipt_repeats_is_on_the_screen(house: House) -> None:
     assert screen.at(f"consent-notice-{shown.person}").words() == " ".join(told)
 
 
-async def test_the_ledger_holds_nothing_of_anybody(house: House) -> None:
+async def test_the_ledger_holds_nothing_of_anybody(fresh_house: House) -> None:
     """No value of the household, no id of session or receipt, no salt, and no hash that could be made without it."""
-    created, _, phone = await couple_collected(house)
+    created, _, phone = await couple_collected(fresh_house)
     one = await phone.consent("applicant", await phone.review())
     other = await phone.consent("partner", await phone.review())
-    await house.office.wait_for("delivered", created)
-    await _lines(house, 2)
-    client = house.parts.connection.client
+    await fresh_house.office.wait_for("delivered", created)
+    await _lines(fresh_house, 2)
+    client = fresh_house.parts.connection.client
     stored = b"".join(
         [part async for name in client.scan_iter("{c:*") for part in await _values(client, name)]
-        + await Ledger(house.parts).export(PROVIDER)
+        + await Ledger(fresh_house.parts).export(PROVIDER)
     )
     assert _entry(one.receipt).encode() in stored
     for consent in (one.receipt, other.receipt):

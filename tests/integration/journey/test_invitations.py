@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import pytest_asyncio
 from msgspec.structs import replace
 
 from broker.errors import Problem
@@ -26,10 +27,17 @@ from tests.house import House, standing
 from tests.integration.journey.steps import eventually, refused, session_when, watch_refusals
 from tests.stores import Store
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 EMAIL = "anneke.vandermeulen@post.example"
 NAME = "Anneke van der Meulen"
 NUMBER = "+31612345678"
 TYPED = "06-12 34 56 78"
+
+
+@pytest.fixture
+def house(fresh_house: House) -> House:
+    """One for each test, with an empty inbox, store and clock."""
+    return fresh_house
 
 
 async def invited(house: House, email: str = EMAIL, **wishes: Any) -> Created:
@@ -250,14 +258,15 @@ async def test_looking_uses_nothing_up(house: House) -> None:
         EMAIL,
     ],
 )
-async def test_what_is_no_invitation_is_refused(house: House, invitation: Any) -> None:
+async def test_what_is_no_invitation_is_refused(shared_house: House, invitation: Any) -> None:
     """With the field that is wrong and without its value; no session is made."""
+    before = (await shared_house.office.list()).sessions
     with refused("invalid-request") as raised:
-        await house.office.create_session("bijstand", invitation=invitation)
+        await shared_house.office.create_session("bijstand", invitation=invitation)
     (reason,) = raised.value.errors
     assert reason.startswith("invitation: ")
     assert not [secret for secret in (EMAIL, "Bcc", "@") if secret in reason]
-    assert (await house.office.list()).sessions == ()
+    assert (await shared_house.office.list()).sessions == before
 
 
 async def test_a_name_can_bring_no_markup(house: House) -> None:
@@ -336,13 +345,13 @@ async def test_two_text_messages_in_a_session(house: House) -> None:
 
 
 @pytest.mark.parametrize("typed", ["+49 1512 3456789", "020 1234567", "0900 1234", "061", EMAIL])
-async def test_other_numbers_get_no_message(house: House, typed: str) -> None:
+async def test_other_numbers_get_no_message(shared_house: House, typed: str) -> None:
     """Abroad, landlines, paid numbers and what is no number: refused without repeating it; it counts for nothing."""
-    session, _ = await opened(house)
+    session, _ = await opened(shared_house)
     with pytest.raises(Problem, match="invalid-request") as raised:
-        await send_text(house.parts, session, typed)
+        await send_text(shared_house.parts, session, typed)
     assert typed not in "".join(raised.value.errors)
-    assert (await stored(house, session.session.id)).texts_sent == 0
+    assert (await stored(shared_house, session.session.id)).texts_sent == 0
 
 
 async def test_a_number_waits_sealed_and_ten_minutes_at_most(house: House, single_store: Store) -> None:
@@ -389,7 +398,7 @@ async def test_the_end_takes_a_waiting_number_along(house: House, single_store: 
         assert await _nothing_waits(single_store, f"sms:{session.session.id}:{number}")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def silent_house(tmp_path: Path, single_store: Store) -> AsyncGenerator[House]:
     """A house without a mail server and without a gateway."""
     settings = {"OPHAALBRUG_MAIL": "null", "OPHAALBRUG_SMS": "null"}

@@ -17,6 +17,7 @@ from tests.house import House
 from tests.integration.journey.reading import Part
 from tests.integration.journey.visitor import Visitor, brought_to, of
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 LANGUAGES: tuple[Language, ...] = ("nl", "en")
 EVERY = ("session", "checklist", "number", "pair", "progress", "restart", "stop")
 # Which of these show themselves in a state; the others send on to the page that fits.
@@ -45,6 +46,12 @@ TOO_LATE: dict[State, tuple[str, ...]] = {
     State.CANCELLED: ("pairing", "unpair", "number", "same-device", "language", "extension", "restart"),
 }
 FIELDS = {"pairing": {"code": "1234"}, "number": {"number": "06 12345678"}, "language": {"language": "en"}}
+
+
+@pytest.fixture
+def house(shared_house: House) -> House:
+    """One for all: each test has sessions of its own."""
+    return shared_house
 
 
 def _path(visitor: Visitor) -> str:

@@ -24,6 +24,7 @@ from tests.integration.journey.reading import seen
 from tests.integration.journey.steps import own_values, refuse_data, session_when, tried
 from tests.integration.journey.visitor import Visitor, of
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 LANGUAGES: tuple[Language, ...] = ("nl", "en")
 ONWARDS = "https://gemeente.example/aanvraag/123"
 # What must be read of an end of which nobody knows whether the provider has the data.
@@ -32,8 +33,16 @@ _UNCERTAIN: dict[tuple[Language, str], tuple[str, ...]] = {
     ("en", "undelivered"): ("not confirmed", "Not confirmed by Municipality of Sandbox (practice)"),
     ("nl", "withdrawn-maybe"): ("misschien al ontvangen",),
     ("en", "withdrawn-maybe"): ("may already have received it",),
+    ("nl", "provider-maybe"): ("ingetrokken", "misschien al ontvangen"),
+    ("en", "provider-maybe"): ("request", "may already have received them"),
 }
 _NAMES = {"nl": "Gemeente Zandbak (oefening)", "en": "Municipality of Sandbox (practice)"}
+
+
+@pytest.fixture
+def house(shared_house: House) -> House:
+    """One for all: each test has sessions of its own."""
+    return shared_house
 
 
 class Going(msgspec.Struct):
@@ -97,6 +106,12 @@ async def _pulled_and_withdrawn(going: Going) -> None:
     await going.phone.withdraw()
 
 
+async def _pulled_and_cancelled(going: Going) -> None:
+    await going.consent()
+    await going.house.office.pull_payload(going.session_id)
+    await going.house.office.cancel(going.session_id)
+
+
 WAYS: dict[str, Callable[[Going], Awaitable[None]]] = {
     "delivered": _delivered,
     "undelivered": _undelivered,
@@ -106,6 +121,7 @@ WAYS: dict[str, Callable[[Going], Awaitable[None]]] = {
     "declined": _declined,
     "withdrawn": _withdrawn,
     "withdrawn-maybe": _pulled_and_withdrawn,
+    "provider-maybe": _pulled_and_cancelled,
 }
 
 
@@ -190,8 +206,8 @@ async def test_nobody_reads_that_it_was_sent_before_it_was(house: House, web: ai
 async def test_both_screens_tell_the_same_of_what_is_not_certain(
     house: House, web: aiohttp.ClientSession, language: Language
 ) -> None:
-    """Not confirmed is called that, and taken back with doubt that it may have been received."""
-    for outcome in ("undelivered", "withdrawn-maybe"):
+    """Not confirmed is called that; and what was taken back, by whom it was, with doubt, may have been received."""
+    for outcome in ("undelivered", "withdrawn-maybe", "provider-maybe"):
         created = await house.office.create_session("inkomen", household="single", language=language)
         browser = Browser(created.journey_url, house.http)
         await browser.start()

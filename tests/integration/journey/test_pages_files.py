@@ -16,6 +16,7 @@ from tests.integration.journey.reading import Part, page
 from tests.integration.journey.visitor import Visitor
 from tests.stores import Store
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 LANGUAGES: tuple[Language, ...] = ("nl", "en")
 
 

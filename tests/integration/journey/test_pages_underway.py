@@ -13,7 +13,14 @@ from tests.house import House
 from tests.integration.journey.steps import refused, session_when, tried
 from tests.integration.journey.visitor import Visitor, brought_to, of
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 PROGRESS = text("nl", "pc.progress.title")
+
+
+@pytest.fixture
+def house(shared_house: House) -> House:
+    """One for all: each test has sessions of its own."""
+    return shared_house
 
 
 async def test_progress_shows_each_source_of_each_person(house: House, web: aiohttp.ClientSession) -> None:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import TypeVar
 
 import aiohttp
+import pytest
 
 import qr.tokens
 from broker import dpop
@@ -18,7 +19,14 @@ from sessions.lifecycle import DAY
 from tests.house import House
 from tests.integration.journey.steps import SECONDS, refused, session_when
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 _View = TypeVar("_View")
+
+
+@pytest.fixture
+def house(shared_house: House) -> House:
+    """One for all: each test has sessions of its own."""
+    return shared_house
 
 
 def _another(code: str) -> str:
@@ -124,16 +132,16 @@ async def test_a_typed_code_is_good_for_five_minutes_and_replaced_by_the_next(ho
         await house.phone().pair(typed_code=code)
 
 
-async def test_guessing_typed_codes_is_limited(house: House) -> None:
+async def test_guessing_typed_codes_is_limited(fresh_house: House) -> None:
     """An address gets thirty tries a minute, however many phones it plays."""
     for _ in range(30):
         with refused("token-invalid"):
-            await house.phone().pair(typed_code="AAAA-AAAA")
+            await fresh_house.phone().pair(typed_code="AAAA-AAAA")
     with refused("too-many-requests"):
-        await house.phone().pair(typed_code="AAAA-AAAA")
-    await house.pass_time(61)
+        await fresh_house.phone().pair(typed_code="AAAA-AAAA")
+    await fresh_house.pass_time(61)
     with refused("token-invalid"):
-        await house.phone().pair(typed_code="AAAA-AAAA")
+        await fresh_house.phone().pair(typed_code="AAAA-AAAA")
 
 
 async def test_three_wrong_codes_end_the_pairing(house: House) -> None:
@@ -282,7 +290,7 @@ async def test_looking_at_the_link_uses_nothing_up(house: House) -> None:
     assert (await browser.start()).status == "opened"
 
 
-async def test_a_phone_is_asked_for_a_nonce_once(house: House) -> None:
+async def test_a_phone_is_asked_for_a_nonce_once(fresh_house: House) -> None:
     """Every answer to a phone, a refusal too, carries the nonce for its next proof (RFC 9449 section 8.2)."""
     came: list[int] = []
     trace = aiohttp.TraceConfig()
@@ -290,14 +298,14 @@ async def test_a_phone_is_asked_for_a_nonce_once(house: House) -> None:
     async def ended(_: aiohttp.ClientSession, __: SimpleNamespace, done: aiohttp.TraceRequestEndParams) -> None:
         if done.url.path.startswith(BASE):
             came.append(done.response.status)
-            assert done.response.headers["DPoP-Nonce"] == dpop.nonce(house.parts.keys.ring, house.now())
+            assert done.response.headers["DPoP-Nonce"] == dpop.nonce(fresh_house.parts.keys.ring, fresh_house.now())
 
     trace.on_request_end.append(ended)
     trace.freeze()
-    house.http.trace_configs.append(trace)
-    _, _, phone = await house.linked()
+    fresh_house.http.trace_configs.append(trace)
+    _, _, phone = await fresh_house.linked()
     for _ in range(4):
-        await house.pass_time(250)
+        await fresh_house.pass_time(250)
         await phone.session()
     with refused("wrong-state"):
         await phone.withdraw()

@@ -13,9 +13,17 @@ from tests.house import House
 from tests.integration.journey.reading import seen
 from tests.integration.journey.steps import own_phone, refused, tried
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 class _NewCode(Record, frozen=True, kw_only=True):
     pairing_code: str
+
+
+@pytest.fixture
+def house(shared_house: House) -> House:
+    """One for all: each test has sessions of its own."""
+    return shared_house
 
 
 async def _new_code(phone: Phone) -> str:

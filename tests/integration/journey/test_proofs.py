@@ -13,7 +13,14 @@ from sandbox.phone import BASE, Phone, proof
 from tests.house import House
 from tests.integration.journey.steps import checked, raw, refused
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 _JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture
+def house(shared_house: House) -> House:
+    """One for all: each test has sessions of its own."""
+    return shared_house
 
 
 def _headers(house: House, phone: Phone, method: str, path: str, **claims: object) -> dict[str, str]:

@@ -18,11 +18,18 @@ from tests.integration.journey.reading import Part, seen
 from tests.integration.journey.steps import couple_collected, own_phone, own_values
 from tests.unit.broker.web.reviewing import raw_in
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 WITHOUT = ("slow-source", "login-cancelled", "wrong-person", "huge-answer")  # nothing to see that others do not show
 SHOWN = [key for key in HOUSEHOLDS if key not in WITHOUT]
 UNKNOWN = "absent"  # known nowhere
 KINDS = ("incomes", "pensions", "possessions", "debts")
+
+
+@pytest.fixture
+def house(shared_house: House) -> House:
+    """One for all: each test has sessions of its own."""
+    return shared_house
 
 
 async def spoken(phone: Phone, language: Language) -> Part:

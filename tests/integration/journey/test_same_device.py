@@ -20,6 +20,7 @@ from tests.house import House
 from tests.integration.journey.steps import refused
 from tests.integration.journey.visitor import PC, PHONE, Visitor, brought_to
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 # How browsers tell what they are: (headers, whether that is a phone).
 DEVICES: dict[str, tuple[dict[str, str], bool]] = {
     "phone": ({"User-Agent": PHONE}, True),
@@ -28,6 +29,12 @@ DEVICES: dict[str, tuple[dict[str, str], bool]] = {
     "tablet that hints": ({"User-Agent": PHONE, "Sec-CH-UA-Mobile": "?0"}, False),
     "silent": ({"User-Agent": ""}, False),
 }
+
+
+@pytest.fixture
+def house(shared_house: House) -> House:
+    """One for all: each test has sessions of its own."""
+    return shared_house
 
 
 async def _handed(house: House, browser: Browser) -> str:

@@ -33,9 +33,16 @@ from tests.integration.journey.steps import (
     tried,
 )
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 TABS = ("ophalen", "bekijken", "verzenden")
 EVERY = (*TABS, "partner", "partner-phone", "confirm", "code", "sent", "end", "no-such-screen")
 LANGUAGES: tuple[Language, ...] = ("nl", "en")
+
+
+@pytest.fixture
+def house(shared_house: House) -> House:
+    """One for all: each test has sessions of its own."""
+    return shared_house
 
 
 @pytest.mark.parametrize("path", ["/phone", "/phone/terug?code=abc&state=def", "/phone?lang=en"])
@@ -181,26 +188,26 @@ async def test_a_login_that_ended_is_said_kindly(house: House) -> None:
     assert text("nl", "phone.login.cancelled") in again.at("applicant-uwv").words()
 
 
-async def test_an_outage_is_said_before_the_next_login(house: House) -> None:
+async def test_an_outage_is_said_before_the_next_login(fresh_house: House) -> None:
     """Nobody is sent to log in for nothing: who is still to do so is told until when, and so is who tried in vain."""
-    _, _, phone = await house.linked(household="couple")
-    await house.fault("brp", "down")
+    _, _, phone = await fresh_house.linked(household="couple")
+    await fresh_house.fault("brp", "down")
     for _ in range(FAILURES - 1):
-        await tried((await house.linked())[2], "applicant", "mijnoverheid", "single")
+        await tried((await fresh_house.linked())[2], "applicant", "mijnoverheid", "single")
     await tried(phone, "applicant", "mijnoverheid", "married-couple")
     failed = await seen(phone, "ophalen")
     assert failed.state("applicant", "mijnoverheid") == "failed"
     down = await seen(phone, "partner")
     assert down.state("partner", "mijnoverheid") == "down"
     over = datetime.fromisoformat(down.get("data-renew-at")).timestamp()
-    soonest = formats.by_then(over, house.now(), "nl")
-    until = formats.near(house.now() + 3600, house.now(), "nl")
+    soonest = formats.by_then(over, fresh_house.now(), "nl")
+    until = formats.near(fresh_house.now() + 3600, fresh_house.now(), "nl")
     told = text("nl", "phone.trouble.down", source="MijnOverheid", at=soonest, until=until)
     assert told in failed.at("applicant-mijnoverheid").words()
     assert told in down.at("partner-mijnoverheid").words()
     assert not {"collect-applicant-mijnoverheid", "collect-partner-mijnoverheid"} & {*failed.actions(), *down.actions()}
     assert down.at("collect-partner-uwv").get("class") == "button"
-    await house.pass_time(over - house.now())
+    await fresh_house.pass_time(over - fresh_house.now())
     again = await seen(phone, "partner")
     assert (again.state("partner", "mijnoverheid"), again.get("data-renew-at")) == ("todo", "")
     assert "collect-applicant-mijnoverheid" in (await seen(phone, "ophalen")).actions()
@@ -326,15 +333,15 @@ async def test_every_end_is_explained(house: House, reason: str) -> None:
     assert (await house.office.check_receipt(purge))["sessionId"] == created.id
 
 
-async def test_names_of_providers_are_text(house: House, tmp_path: Path) -> None:
+async def test_names_of_providers_are_text(fresh_house: House, tmp_path: Path) -> None:
     """Whatever a provider is called, or asks for, it is shown as text."""
     hostile = Text(nl="""<script>alert('1')</script>"&{t}""", en="<b>")
     profile = ProfileEntry(id="bijstand", purpose=hostile, required=SOURCES, fields=FIELDS)
     file = tmp_path / "hostile.toml"
-    file.write_text(house.office.provider_file((profile,), name=hostile))
-    await house.parts.providers.put(providers.read_file(file))
-    _, browser = await house.opened()
-    phone, paired = await house.scanned(browser)
+    file.write_text(fresh_house.office.provider_file((profile,), name=hostile))
+    await fresh_house.parts.providers.put(providers.read_file(file))
+    _, browser = await fresh_house.opened()
+    phone, paired = await fresh_house.scanned(browser)
     screens = [await seen(phone, "confirm")]
     await browser.type_code(paired.pairing_code)
     screens += [await seen(phone, name) for name in TABS]

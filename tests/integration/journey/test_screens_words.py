@@ -83,7 +83,7 @@ def test_every_state_has_its_words(language: Language) -> None:
         assert said(language, section) == {*SOURCES, "other"}
     assert said(language, "end") - {"close", "return"} == {
         *("delivered", "undelivered", "expired"),
-        *("citizen", "provider", "declined", "withdrawn", "withdrawn-maybe"),
+        *("citizen", "provider", "provider-maybe", "declined", "withdrawn", "withdrawn-maybe"),
     }
     own = {status.value for status in SourceStatus} - {"todo", "failed", "skipped"}
     assert own <= said(language, "source")

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from broker.parts import running
 from broker.settings import SettingsError, load
-from connectors.documents import DocumentReader, Reading
+from connectors.documents import DocumentReader, Reading, process, reader
 from sandbox.answers import ApiError
 from sandbox.citizen import log_in
 from sandbox.phone import Phone, PhoneView, proof
@@ -180,11 +180,13 @@ async def test_a_proof_is_needed_here_too(house: House) -> None:
         )
 
 
-async def test_the_same_document_twice_counts_once(house: House) -> None:
+async def test_the_same_document_twice_counts_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """One after the other and at the same moment; other documents of the source are added, four at most."""
     _, _, phone = await house.linked("werk")
     content = file_of("single", _WORK)
-    await asyncio.gather(*(phone.upload("applicant", _WORK, content) for _ in range(3)))
+    with monkeypatch.context() as each:  # three processes that read it side by side
+        each.setattr(reader, "ask", process.ask)
+        await asyncio.gather(*(phone.upload("applicant", _WORK, content) for _ in range(3)))
     view = await phone.upload("applicant", _WORK, content)
     assert view.persons["applicant"].source(_WORK).documents == 1
     more = [broken("single", _WORK, how) for how in ("unsealed", "changed", "other-ca", "appended")]

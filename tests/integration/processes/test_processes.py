@@ -14,7 +14,7 @@ import pytest
 from sandbox.browser import Browser, JourneyView
 from sandbox.citizen import collect
 from sandbox.phone import Phone
-from sandbox.stage import SOURCES, Stage, running
+from sandbox.stage import SOURCES, Stage, free_port, running
 from tests.stores import gone
 
 STOPS_WITHIN_SECONDS = 15.0
@@ -174,6 +174,7 @@ async def test_a_store_of_other_keys_is_refused(tmp_path: Path) -> None:
 async def test_a_second_service_on_the_same_data_is_refused(tmp_path: Path) -> None:
     """It says what is in the way, and the first serves on."""
     async with running(tmp_path, worker_apart=False) as stage:
+        stage.environment["OPHAALBRUG_PORT"] = str(free_port())
         with pytest.raises(RuntimeError) as refusal:
             await stage.command("serve")
         (line,) = str(refusal.value).strip().splitlines()

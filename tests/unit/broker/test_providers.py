@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,14 @@ def public(**kind: Any) -> dict[str, Any]:
     return JWK.generate(**kind).export_public(as_dict=True)
 
 
+@cache
+def rsa(size: int = 3072) -> dict[str, Any]:
+    """A key to seal to, when it is needed: these take long to make."""
+    return public(kty="RSA", size=size, use="enc")
+
+
 SIGNING = public(kty="EC", crv="P-256", use="sig")
 P256, X25519 = public(kty="EC", crv="P-256", use="enc"), public(kty="OKP", crv="X25519", use="enc")
-RSA, SHORT_RSA = public(kty="RSA", size=3072, use="enc"), public(kty="RSA", size=2048, use="enc")
 ZERO = {"kty": "OKP", "crv": "X25519", "x": "A" * 43, "use": "enc"}
 NAME = Text(nl="Gemeente", en="City")
 PROFILE = Profile(id="bijstand", purpose=NAME, required=("uwv",), optional=("rdw",), fields=("person.name",))
@@ -116,7 +122,7 @@ def test_a_public_key_as_webcrypto_exports_it(key: dict[str, Any], said: dict[st
 
 def test_an_rsa_key_for_wrapping_seals() -> None:
     """Encrypting a content key is what WebCrypto calls wrapKey."""
-    jwk = {**RSA, "key_ops": ["wrapKey"], "ext": True}
+    jwk = {**rsa(), "key_ops": ["wrapKey"], "ext": True}
     nlgov = replace(PROFILE, sealing="nlgov")
     assert checked(replace(PROVIDER, keys=(SIGNING, jwk), profile=(nlgov,))).keys == (SIGNING, jwk)
     assert can_seal(jwk, "nlgov")
@@ -185,20 +191,20 @@ def test_all_reasons_come_at_once() -> None:
 
 def test_the_key_to_seal_to() -> None:
     """`use: enc` and of the profile's kind: P-256 or X25519, for nlgov RSA of 3072 bits at least."""
-    keys = (SIGNING, SHORT_RSA, X25519, P256, RSA)
+    keys = (SIGNING, rsa(2048), X25519, P256, rsa())
     assert sealing_jwk(keys, "default") == X25519
-    assert sealing_jwk(keys, "nlgov") == RSA
-    assert sealing_jwk((SIGNING, SHORT_RSA), "default") is None
-    assert sealing_jwk((SIGNING, SHORT_RSA, P256), "nlgov") is None
+    assert sealing_jwk(keys, "nlgov") == rsa()
+    assert sealing_jwk((SIGNING, rsa(2048)), "default") is None
+    assert sealing_jwk((SIGNING, rsa(2048), P256), "nlgov") is None
     assert sealing_jwk(({"kty": "RSA", "use": "enc", "n": "%"}, {"use": "enc"}), "nlgov") is None
 
 
 def test_a_key_is_used_for_its_own_algorithm_only() -> None:
     """A key registered for another `alg` is none of ours, also when it would fit."""
     assert sealing_jwk(({**P256, "alg": "ECDH-ES+A256KW"},), "default") is None
-    assert sealing_jwk(({**RSA, "alg": "RSA-OAEP-256"},), "nlgov") is None
+    assert sealing_jwk(({**rsa(), "alg": "RSA-OAEP-256"},), "nlgov") is None
     assert sealing_jwk(({**P256, "alg": "ECDH-ES"},), "default") is not None
-    assert sealing_jwk(({**RSA, "alg": "RSA-OAEP"},), "nlgov") is not None
+    assert sealing_jwk(({**rsa(), "alg": "RSA-OAEP"},), "nlgov") is not None
 
 
 def test_a_key_without_a_name_is_called_by_its_thumbprint() -> None:

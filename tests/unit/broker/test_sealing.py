@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from functools import cache
 from typing import Any, Literal
 
 import joserfc.jwe
@@ -25,8 +26,8 @@ from broker.providers import ProviderError
 from broker.sealing import JWS_TYPE, Sealed, seal, seal_document
 from schemas.events import EventData
 from sessions.change import Effect
+from tests.unit.broker.own_keys import own_keys
 
-KEYS = Keys(make(b"s" * 32))
 PAYLOAD = b'{"schemaVersion":"1.0","household":{}}'
 ProfileName = Literal["default", "nlgov"]
 
@@ -38,14 +39,27 @@ def private(**kind: Any) -> JWK:
 
 
 P256, X25519 = private(kty="EC", crv="P-256"), private(kty="OKP", crv="X25519")
-RSA = private(kty="RSA", size=3072)
-RECIPIENTS: list[tuple[JWK, ProfileName]] = [(P256, "default"), (X25519, "default"), (RSA, "nlgov")]
+RECIPIENTS: list[tuple[str, ProfileName]] = [("P-256", "default"), ("X25519", "default"), ("RSA", "nlgov")]
 ALGORITHMS = {"default": ("ECDH-ES", "ES256"), "nlgov": ("RSA-OAEP", "PS256")}
-every_recipient = pytest.mark.parametrize(("key", "profile"), RECIPIENTS, ids=["P-256", "X25519", "RSA"])
+every_recipient = pytest.mark.parametrize(
+    ("key", "profile"), RECIPIENTS, ids=[kind for kind, _ in RECIPIENTS], indirect=["key"]
+)
+
+
+@cache
+def rsa() -> JWK:
+    """The slowest to make, when it is needed."""
+    return private(kty="RSA", size=3072)
+
+
+@pytest.fixture
+def key(request: pytest.FixtureRequest) -> JWK:
+    """A recipient's key of this kind."""
+    return rsa() if request.param == "RSA" else {"P-256": P256, "X25519": X25519}[request.param]
 
 
 def sealed_to(key: JWK, profile: ProfileName, payload: bytes = PAYLOAD) -> Sealed:
-    return seal(payload, key.export_public(as_dict=True), profile, KEYS)
+    return seal(payload, key.export_public(as_dict=True), profile, own_keys())
 
 
 def header_of(token: str) -> dict[str, Any]:
@@ -60,7 +74,7 @@ def opened_by_jwcrypto(token: str, key: JWK) -> bytes:
     inner = jwcrypto.jws.JWS()
     inner.deserialize(outer.payload.decode())
     kid = inner.jose_header["kid"]
-    inner.verify(JWK(**next(k for k in KEYS.jwks()["keys"] if k["kid"] == kid)))
+    inner.verify(JWK(**next(k for k in own_keys().jwks()["keys"] if k["kid"] == kid)))
     return inner.payload
 
 
@@ -69,7 +83,7 @@ def opened_by_joserfc(token: str, key: JWK) -> bytes:
     outer = joserfc.jwe.decrypt_compact(token, JWKRegistry.import_key(key.export(as_dict=True)))
     assert outer.plaintext is not None
     kid = header_of(outer.plaintext.decode())["kid"]
-    public = JWKRegistry.import_key(next(k for k in KEYS.jwks()["keys"] if k["kid"] == kid))
+    public = JWKRegistry.import_key(next(k for k in own_keys().jwks()["keys"] if k["kid"] == kid))
     return joserfc.jws.deserialize_compact(outer.plaintext, public, algorithms=["ES256", "PS256"]).payload
 
 
@@ -92,7 +106,7 @@ def test_the_headers_say_exactly_what_was_done(key: JWK, profile: ProfileName) -
     assert outer == {"alg": key_algorithm, "enc": "A256GCM", "kid": key.thumbprint(), "cty": "JOSE", "typ": typ}
     inside = jwcrypto.jwe.JWE()
     inside.deserialize(token, key)
-    signer = next(k for k in KEYS.jwks()["keys"] if k["alg"] == signature_algorithm)
+    signer = next(k for k in own_keys().jwks()["keys"] if k["alg"] == signature_algorithm)
     expected = {"alg": signature_algorithm, "kid": signer["kid"], "typ": JWS_TYPE}
     assert header_of(inside.payload.decode()) == expected
     assert signer["kid"] == JWK(**signer).thumbprint()
@@ -101,10 +115,10 @@ def test_the_headers_say_exactly_what_was_done(key: JWK, profile: ProfileName) -
 def test_a_kid_of_the_providers_own_is_kept_and_a_missing_one_is_the_thumbprint() -> None:
     """The receiver finds its key by the name it gave; without one by RFC 7638."""
     public = P256.export_public(as_dict=True)
-    named = seal(PAYLOAD, {**public, "kid": "zomer-2026"}, "default", KEYS)
+    named = seal(PAYLOAD, {**public, "kid": "zomer-2026"}, "default", own_keys())
     assert header_of(named.jwe)["kid"] == "zomer-2026"
     del public["kid"]
-    assert header_of(seal(PAYLOAD, public, "default", KEYS).jwe)["kid"] == P256.thumbprint()
+    assert header_of(seal(PAYLOAD, public, "default", own_keys()).jwe)["kid"] == P256.thumbprint()
 
 
 @every_recipient
@@ -213,4 +227,4 @@ def test_what_fits_inline_is_about_33_kilobytes_and_opens_with_default_limits(ke
 def test_a_key_that_is_none_is_refused(jwk: dict[str, Any]) -> None:
     """As the provider's fault, not as an error of ours."""
     with pytest.raises(ProviderError):
-        seal(PAYLOAD, jwk, "default", KEYS)
+        seal(PAYLOAD, jwk, "default", own_keys())

@@ -12,14 +12,13 @@ import svix.webhooks
 from msgspec.structs import replace
 
 from broker.delivery import signature_headers
-from broker.keys import Keys, make
 from broker.providers import FormerSecret, Health, Webhook, new_webhook_secret
 from broker.webhook_health import after
 from broker.webhooks import MAX_FORMER, rotated, secret_id
 from sessions.delivering import AttemptOutcome
 from sessions.lifecycle import DAY, HOUR
+from tests.unit.broker.own_keys import own_keys
 
-KEYS = Keys(make(b"s" * 32))
 NOW = 1_770_000_000.0
 HOOK = Webhook(url="https://gemeente.example/haak", secret=new_webhook_secret(), made_at=NOW - DAY)
 HEALTHY = Health(url="digest")
@@ -34,7 +33,7 @@ def test_during_the_overlap_both_secrets_verify(library: Any) -> None:
     now = time.time()
     new, content = new_webhook_secret(), json.dumps({"a": 1}).encode()
     hook = rotated(HOOK, new, HOUR, now)
-    headers = signature_headers(KEYS, hook, "evt_1", int(now), content)
+    headers = signature_headers(own_keys(), hook, "evt_1", int(now), content)
     assert [item.split(",")[0] for item in headers["webhook-signature"].split(" ")] == ["v1", "v1", "v1a"]
     for secret in (HOOK.secret, new):
         library(secret).verify(content, headers)

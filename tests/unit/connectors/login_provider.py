@@ -13,8 +13,9 @@ from base64 import urlsafe_b64encode
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import jwt
@@ -34,10 +35,12 @@ RETURN = "https://broker.example/phone/terug"
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 LOA = "http://eidas.europa.eu/LoA/"
 
-# Keys cost time to make: one of each for the whole file.
-PROVIDER_KEY = rsa.generate_private_key(65537, 2048)
-CLIENT_KEY = rsa.generate_private_key(65537, 2048)
-OTHER_KEY = rsa.generate_private_key(65537, 2048)
+
+@cache
+def key_of(owner: Literal["provider", "client", "other"]) -> rsa.RSAPrivateKey:
+    """Keys cost time to make: one for each owner in a test process, when it is needed."""
+    del owner
+    return rsa.generate_private_key(65537, 2048)
 
 
 def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
@@ -73,7 +76,7 @@ class Provider:
         self.assertions: set[str] = set()
         self.by_assertion = True
         self.proofs: list[tuple[dict[str, str], str]] = []
-        self.jwks: dict[str, Any] = {"keys": [public_jwk(PROVIDER_KEY)]}
+        self.jwks: dict[str, Any] = {"keys": [public_jwk(key_of("provider"))]}
         self.discovery: Change = same
         self.id_claims: Change = same
         self.info_claims: Change = same
@@ -159,8 +162,8 @@ class Provider:
         return sealed.serialize(compact=True)
 
 
-def signed(claims: Claims, key: rsa.RSAPrivateKey = PROVIDER_KEY, algorithm: str = "RS256", kid: str = "p-1") -> str:
-    return jwt.encode(claims, key, algorithm, {"kid": kid})
+def signed(claims: Claims, key: rsa.RSAPrivateKey | None = None, algorithm: str = "RS256", kid: str = "p-1") -> str:
+    return jwt.encode(claims, key or key_of("provider"), algorithm, {"kid": kid})
 
 
 def unsigned(claims: Claims) -> str:
@@ -187,7 +190,7 @@ async def meeting(tmp_path: Path, provider: Provider, **options: Any) -> AsyncGe
 async def client(tmp_path: Path, issuer: str, **options: Any) -> AsyncGenerator[DigiD]:
     """Our side of a provider, with a key of its own unless `options` say otherwise."""
     key_file = tmp_path / "client.pem"
-    key_file.write_bytes(pem(CLIENT_KEY))
+    key_file.write_bytes(pem(key_of("client")))
     named: dict[str, Any] = {"issuer": issuer, "client_id": CLIENT, "redirect_uri": RETURN, "key_file": str(key_file)}
     settings = LoginSettings(**{**named, **options})
     door = Door.configured(settings.hosts())

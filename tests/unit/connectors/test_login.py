@@ -8,6 +8,7 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -25,17 +26,15 @@ from connectors.outbound import Door
 from tests.unit.connectors.login_provider import (
     BSN,
     CLIENT,
-    CLIENT_KEY,
     LOA,
     NOW,
-    OTHER_KEY,
-    PROVIDER_KEY,
     RETURN,
     SUBJECT,
     Change,
     Claims,
     Provider,
     finished,
+    key_of,
     logged_in,
     meeting,
     pem,
@@ -96,9 +95,9 @@ async def test_other_algorithms_agree(tmp_path: Path) -> None:
     """PS256 signatures and GCM encryption are as good; RS256 assertions can be set; a lone key needs no kid."""
     provider = Provider()
     provider.jwks = {
-        "keys": [public_jwk(PROVIDER_KEY, alg="PS256"), {"kty": "odd"}, {"kty": "oct", "k": "AA", "use": "enc"}]
+        "keys": [public_jwk(key_of("provider"), alg="PS256"), {"kty": "odd"}, {"kty": "oct", "k": "AA", "use": "enc"}]
     }
-    provider.sign = lambda claims: jwt.encode(claims, PROVIDER_KEY, "PS256")
+    provider.sign = lambda claims: jwt.encode(claims, key_of("provider"), "PS256")
     provider.sign_info = provider.sign
     provider.seal = lambda token: provider.sealed(token, "RSA-OAEP-256", "A256GCM")
     async with meeting(tmp_path, provider, assertion_algorithm="RS256") as digid:
@@ -147,7 +146,7 @@ async def test_audiences_with_azp(tmp_path: Path) -> None:
     "sign",
     [
         unsigned,
-        lambda claims: signed(claims, OTHER_KEY),
+        lambda claims: signed(claims, key_of("other")),
         lambda claims: signed(claims, kid="unknown"),
         lambda claims: signed(claims, algorithm="RS512"),
         lambda claims: signed(claims, algorithm="PS256"),
@@ -202,7 +201,7 @@ async def test_userinfo_must_be_encrypted_to_us(tmp_path: Path) -> None:
     sealed = provider.seal
 
     def to_another(token: str) -> str:
-        provider.client_jwks = {"keys": [public_jwk(OTHER_KEY, use="enc")]}
+        provider.client_jwks = {"keys": [public_jwk(key_of("other"), use="enc")]}
         return sealed(token)
 
     provider.seal = to_another
@@ -346,8 +345,8 @@ async def test_documents_are_kept_and_keys_renewed(tmp_path: Path) -> None:
             await finished(digid, start, provider.authorized(start.url))
         assert provider.asked.count("/jwks") == 1
         assert provider.asked.count("/.well-known/openid-configuration") == 1
-        provider.jwks = {"keys": [public_jwk(OTHER_KEY, kid="p-2")]}
-        provider.sign = provider.sign_info = lambda claims: signed(claims, OTHER_KEY, kid="p-2")
+        provider.jwks = {"keys": [public_jwk(key_of("other"), kid="p-2")]}
+        provider.sign = provider.sign_info = lambda claims: signed(claims, key_of("other"), kid="p-2")
         start = await started(digid)
         with pytest.raises(LoginRefused, match="invalid"):
             await finished(digid, start, provider.authorized(start.url))
@@ -409,7 +408,7 @@ def test_key_files_are_checked(tmp_path: Path, key: rsa.RSAPrivateKey | ec.Ellip
     file.write_bytes(pem(key))
     with pytest.raises(ValueError, match="RSA key"):
         login_tokens.private_key(str(file))
-    public = CLIENT_KEY.public_key()
+    public = key_of("client").public_key()
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     for content in (b"no key", public.public_bytes(serialization.Encoding.PEM, form)):
         file.write_bytes(content)
@@ -420,14 +419,19 @@ def test_key_files_are_checked(tmp_path: Path, key: rsa.RSAPrivateKey | ec.Ellip
 def test_public_keys_hold_no_private_half(tmp_path: Path) -> None:
     """What we give for registration has two public keys with their uses, and nothing secret."""
     file = tmp_path / "key.pem"
-    file.write_bytes(pem(CLIENT_KEY))
+    file.write_bytes(pem(key_of("client")))
     settings = LoginSettings(issuer="http://127.0.0.1:1", client_id=CLIENT, redirect_uri=RETURN, key_file=str(file))
     keys: Any = DigiD(settings, Door.configured(settings.hosts())).jwks()["keys"]
     assert [set(key) - {"alg"} for key in keys] == [{"kty", "n", "e", "kid", "use"}] * 2
     assert [key["use"] for key in keys] == ["sig", "enc"]
 
 
-JOSE_KEY = login_tokens.RSAKey.import_key(CLIENT_KEY)
+@cache
+def jose_key() -> login_tokens.RSAKey:
+    """Ours, checked once."""
+    return login_tokens.RSAKey.import_key(key_of("client"))
+
+
 PART = st.one_of(
     st.text(alphabet="abAB01-_=", max_size=12),
     st.sampled_from(
@@ -448,10 +452,10 @@ PART = st.one_of(
 def test_odd_tokens_are_refused(token: str) -> None:
     """Whatever comes as a token is read or refused with a ValueError, and nothing else."""
     with pytest.raises(ValueError, match="not a JWE"):
-        login_tokens.opened(token.encode(), JOSE_KEY)
+        login_tokens.opened(token.encode(), jose_key())
     try:
         parts = login_tokens.taken_apart(token.encode())
     except ValueError:
         return
     with pytest.raises(ValueError, match="signature"):
-        login_tokens.verified(parts, JOSE_KEY, issuer="i", client_id="c", now=NOW)
+        login_tokens.verified(parts, jose_key(), issuer="i", client_id="c", now=NOW)

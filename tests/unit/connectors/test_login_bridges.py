@@ -21,13 +21,12 @@ from tests.unit.connectors.login_provider import (
     CLIENT,
     LOA,
     NOW,
-    OTHER_KEY,
-    PROVIDER_KEY,
     SUBJECT,
     Change,
     Claims,
     Provider,
     finished,
+    key_of,
     meeting,
     public_jwk,
     same,
@@ -133,7 +132,7 @@ async def test_userinfo_that_is_only_signed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("agreed", "change"),
     [
-        ("signed", lambda provider: setattr(provider, "sign_info", lambda claims: signed(claims, OTHER_KEY))),
+        ("signed", lambda provider: setattr(provider, "sign_info", lambda claims: signed(claims, key_of("other")))),
         ("signed", lambda provider: setattr(provider, "info_claims", with_(aud="other"))),
         ("signed", lambda provider: setattr(provider, "info_claims", with_(sub="other"))),
         ("signed", lambda provider: setattr(provider, "seal", provider.sealed)),
@@ -179,7 +178,7 @@ async def test_encrypted_id_tokens(tmp_path: Path) -> None:
     provider = Provider()
     provider.sign = lambda claims: provider.sealed(signed(claims))
     assert (await met(tmp_path, provider)).bsn == BSN
-    provider.sign = lambda claims: provider.sealed(signed(claims, OTHER_KEY))
+    provider.sign = lambda claims: provider.sealed(signed(claims, key_of("other")))
     assert await why(tmp_path, provider) == "invalid"
     provider.sign = lambda claims: provider.sealed(signed(claims))[:-4] + "AAAA"
     assert await why(tmp_path, provider) == "invalid"
@@ -221,7 +220,7 @@ async def test_elliptic_signatures(
 ) -> None:
     """ES256 and Ed25519, under its old and its new name, count as RSA does; another key of the kind does not."""
     provider = Provider()
-    provider.jwks = {"keys": [public_jwk(OTHER_KEY), as_jwk(key, **named)]}
+    provider.jwks = {"keys": [public_jwk(key_of("other")), as_jwk(key, **named)]}
     provider.sign = provider.sign_info = lambda claims: jwt.encode(claims, key, algorithm, {"kid": "p-2"})
     assert (await met(tmp_path, provider)).bsn == BSN
     provider.sign = lambda claims: jwt.encode(claims, stranger, algorithm, {"kid": "p-2"})
@@ -388,7 +387,7 @@ async def test_endpoints_on_another_host(tmp_path: Path) -> None:
 
     async def keys(request: web.BaseRequest) -> web.Response:
         asked.append(request.path)
-        return web.json_response({"keys": [public_jwk(PROVIDER_KEY)]})
+        return web.json_response({"keys": [public_jwk(key_of("provider"))]})
 
     runner = web.ServerRunner(web.Server(keys))
     await runner.setup()
@@ -421,13 +420,13 @@ async def test_keys_that_change_while_running(tmp_path: Path) -> None:
     provider = Provider()
     async with meeting(tmp_path, provider) as digid:
         await _again(provider, digid, minutes=0)
-        provider.jwks = {"keys": [public_jwk(PROVIDER_KEY), public_jwk(OTHER_KEY, kid="p-2")]}
+        provider.jwks = {"keys": [public_jwk(key_of("provider")), public_jwk(key_of("other"), kid="p-2")]}
         provider.id_claims = with_(exp=seconds(NOW) + 3600, iat=seconds(NOW) + 120)
         provider.info_claims = with_(exp=seconds(NOW) + 3600)
-        provider.sign = lambda claims: signed(claims, OTHER_KEY, kid="p-2")
+        provider.sign = lambda claims: signed(claims, key_of("other"), kid="p-2")
         await _again(provider, digid, minutes=2)
         assert provider.asked.count("/jwks") == 2
-        provider.sign = lambda claims: signed(claims, OTHER_KEY, kid=f"odd-{claims['nonce']}")
+        provider.sign = lambda claims: signed(claims, key_of("other"), kid=f"odd-{claims['nonce']}")
         for _ in range(5):
             with pytest.raises(LoginRefused, match="invalid"):
                 await _again(provider, digid, minutes=2)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
+from connectors import registry as registered
 from connectors.contract import Absent, Context, Label, Login, Manifest
 from connectors.registry import ENTRY_POINT_GROUP, Registry, default_registry
 
@@ -136,14 +137,16 @@ def test_built_in_sources_in_their_order() -> None:
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Iterator[Path]:
-    """A distribution on the path with a connector in the entry point group."""
+    """A distribution on the path with a connector in the entry point group, as a process that starts now finds it."""
     info = tmp_path / "proefbron-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: proefbron\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[{ENTRY_POINT_GROUP}]\nproef = proefbron:Trial\n")
     (tmp_path / "proefbron.py").write_text(Path(__file__).read_text())
     sys.path.insert(0, str(tmp_path))
+    registered.installed.cache_clear()
     yield tmp_path
+    registered.installed.cache_clear()
     sys.path.remove(str(tmp_path))
     sys.modules.pop("proefbron", None)
 
@@ -152,3 +155,12 @@ def test_entry_points_add_sources(installed: Path) -> None:
     """An installed package adds its connector by naming it in the group; nothing in the product changes."""
     assert [point.name for point in entry_points(group=ENTRY_POINT_GROUP)] == ["proef"]
     assert "proef" in {manifest.id for manifest in default_registry().manifests()}
+
+
+def test_packages_are_looked_up_once(installed: Path) -> None:
+    """A process keeps the sources that it began with, the same classes each time; a package needs a restart."""
+    began_with = default_registry().connector_class("proef")
+    assert began_with is not None
+    sys.path.remove(str(installed))
+    assert default_registry().connector_class("proef") is began_with
+    sys.path.insert(0, str(installed))
