@@ -7,7 +7,7 @@ const NONCE_GOOD_MS = 4 * 60_000; // the broker takes one for five minutes at le
 const PATIENCE_MS = 30_000;
 const PAUSES_MS = [1000, 2000, 4000, 8000, 15_000];
 const UNREACHABLE = [502, 503, 504];
-// The last: the browser itself sent it twice, on a connection that broke (RFC 9110, 9.2.2), proof and all.
+// "replayed": browsers resend what broke (RFC 9110, 9.2.2).
 const ASK_AGAIN = ["use-dpop-nonce", "invalid-proof", "replayed"];
 
 /** Tells `lost` when the broker cannot be reached, and `back` each time it was. */
@@ -66,7 +66,7 @@ export async function call(method, path, body, signal) {
   return text ? JSON.parse(text) : null;
 }
 
-/** Asks, once more where the proof was too old or used, and gives the answer. Raises Refusal. */
+/** Asks, once more if the proof was no good, and gives the answer. Raises Refusal. */
 export async function ask(method, path, { body, signal } = {}) {
   for (let again = true; ; again = false) {
     const answer = await reached(() => sent(method, path, body, signal), method === "GET", signal);
@@ -97,7 +97,7 @@ function heard(given) {
   heardAt = Date.now();
 }
 
-/** Tries until the broker is reached; with `patient` also where it says that it cannot answer just now. */
+/** Tries until the broker is reached; with `patient` also where it says: not now. */
 async function reached(attempt, patient, signal) {
   for (let tries = 0; ; tries += 1) {
     try {

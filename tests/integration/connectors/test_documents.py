@@ -14,6 +14,7 @@ import sys
 import venv
 import zlib
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -185,8 +186,10 @@ def children() -> list[str]:
 
     Other tests' stores are children too, and stay.
     """
-    lists = Path("/proc/self/task").glob("*/children")
-    started = [pid for file in lists for pid in file.read_text(encoding="ascii").split()]
+    started: list[str] = []
+    for file in Path("/proc/self/task").glob("*/children"):
+        with suppress(FileNotFoundError):  # that thread has ended
+            started += file.read_text(encoding="ascii").split()
     return [pid for pid in started if not _is_store(pid)]
 
 
