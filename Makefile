@@ -11,11 +11,12 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header 
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check audit bench faults mutants screenshots run lock
+.PHONY: help demo test coverage check audit bench faults mutants screenshots run lock
 
 help:
 	@echo "make demo         play one whole household journey, then keep serving (ONCE=1: stop after it)"
 	@echo "make test         the whole test suite"
+	@echo "make coverage     all but the browser's tests, and which branches they reach; less than 95 % is an error"
 	@echo "make check        formatting, lint, types, import rules, dependencies"
 	@echo "make audit        known vulnerabilities in what is locked"
 	@echo "make bench        the benchmarks"
@@ -32,10 +33,14 @@ run: $(READY)
 	@$(BIN)/ophaalbrug serve
 
 # The tests start hundreds of processes: none of them should compile again what another has compiled.
-test: export PYTHONDONTWRITEBYTECODE :=
+test coverage faults: export PYTHONDONTWRITEBYTECODE :=
 test: $(READY) $(NODE_READY)
-	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal --cov --ignore tests/browser --ignore tests/faults
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal --ignore tests/browser --ignore tests/faults
 	@$(BIN)/pytest --numprocesses auto --dist worksteal tests/browser
+
+# Counting branches makes the tests half as slow again: apart, so that nobody waits for it each time.
+coverage: $(READY) $(NODE_READY)
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal --cov --ignore tests/browser --ignore tests/faults
 
 check: $(READY)
 	@$(BIN)/ruff format --check .

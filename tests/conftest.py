@@ -16,17 +16,6 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What generated input happens to reach is not counted as covered.
-
-    It differs from run to run, and following it doubles the time that it takes. The kit's `test_odd_bytes` generates
-    within the test, where Hypothesis does not see it.
-    """
-    for item in items:
-        if item.name == "test_odd_bytes" or hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
-            item.add_marker(pytest.mark.no_cover)
-
-
 def pytest_collection_finish() -> None:
     """What was loaded stays until the end: the garbage collector need not look through all of it again and again."""
     gc.collect()

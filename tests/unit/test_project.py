@@ -20,7 +20,7 @@ from sessions.store.embedded import binary
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock")
-TARGETS = ("demo", "test", "check", "audit", "bench", "faults", "mutants", "screenshots", "run", "lock")
+TARGETS = ("demo", "test", "coverage", "check", "audit", "bench", "faults", "mutants", "screenshots", "run", "lock")
 # Written so that this file does not hold what it looks for.
 UNWANTED = re.compile(r"py[p]i\.org|python[h]osted\.org|registry\.[n]pmjs\.org|de[b]\.debian\.org|/[w]ork/|/[r]oot/")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]
