@@ -228,6 +228,7 @@ class BackOffice:
         return web.Response(status=status)
 
     async def _answer(self, headers: Mapping[str, str], body: bytes) -> int:
+        status = 204
         try:
             event = await self._client.verify(headers, body)
             self._note(event, body)
@@ -235,8 +236,8 @@ class BackOffice:
             if status >= 300 or event.kind == "test":
                 return status
             outcome = await (self._client.take_in(event, self) if self.follows_links else self._looked_at(event))
-        except toolkit.Untrusted as error:
-            outcome, status = Refused(error=error, status=401), 401
+        except toolkit.ToolkitError as error:
+            outcome = Refused(error=error, status=401 if isinstance(error, toolkit.Untrusted) else 503)
         if isinstance(outcome, Refused):
             self.refused += isinstance(outcome.error, toolkit.Untrusted)
             return outcome.status

@@ -38,6 +38,11 @@ _DURABILITIES: tuple[Durability, ...] = ("unknown", "no-aof", "no-fsync", "every
 UNAVAILABLE = (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.ClusterError)
 
 
+def is_closed(error: RuntimeError) -> bool:
+    """Whether it says that a connection was closed under a command: uvloop has no exception of its own for that."""
+    return "the handler is closed" in str(error)
+
+
 class Connection:
     """The store as the steps see it. Bytes go in and come out; `client` never repeats a command by itself."""
 
@@ -126,7 +131,9 @@ class Subscription:
                     await self.open()
                     return None
                 return await _next_message(self._line)
-            except (*UNAVAILABLE, OSError):
+            except (*UNAVAILABLE, OSError, RuntimeError) as error:
+                if isinstance(error, RuntimeError) and not is_closed(error):
+                    raise
                 await self._drop()
                 if not self._closed:
                     await asyncio.sleep(_RECONNECT_SECONDS)

@@ -14,7 +14,7 @@ import msgspec
 from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
 
 from sessions import faults
-from sessions.store.connection import UNAVAILABLE, Connection
+from sessions.store.connection import UNAVAILABLE, Connection, is_closed
 
 REQUEST_MARK_MS = 600_000
 CHANNEL = "ophaalbrug:changes"  # the one channel: what changed, in a word and an id, never data
@@ -38,6 +38,10 @@ async def answer(call: Awaitable[Any]) -> Any:
         raise StoreUnavailable from error
     except ResponseError as error:
         if str(error).startswith(_NOT_NOW):
+            raise StoreUnavailable from error
+        raise
+    except RuntimeError as error:
+        if is_closed(error):
             raise StoreUnavailable from error
         raise
 

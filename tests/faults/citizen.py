@@ -20,7 +20,7 @@ from tests.faults.scene import ANY_LEASE_SECONDS, PERSONA, Scene, refusable
 
 PROFILE = "inkomen"
 SOURCES = ("uwv", "mijnoverheid")
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 150.0
 _BUSY = ("login", "fetching")
 _T = TypeVar("_T")
 

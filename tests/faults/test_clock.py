@@ -22,7 +22,7 @@ from tests.faults.scene import Scene, scene
 from tests.stores import wait_until
 
 RIGHT_AGAIN_SECONDS = 3.0
-OVER = ("pairing-ended", "wrong-state", "token-invalid", "unauthorized", "phone-revoked")
+OVER = ("pairing-ended", "wrong-state", "token-invalid", "unauthorized", "wrong-secret", "phone-revoked")
 WORDS = {
     "nl": ("De ontvangst is niet bevestigd", "niet op tijd bevestigd"),
     "en": ("Delivery was not confirmed", "did not confirm"),
@@ -39,6 +39,9 @@ class Patient(Citizen):
             if refusal.code not in OVER:
                 raise
             read = await self.reads()
+            while read == "collecting":  # the phone knows it before the sweep does
+                await self.scene.pass_time(1)
+                read = await self.reads()
         if read not in ("opened", "pairing", "unknown"):
             return read
         self.before = {}

@@ -44,6 +44,7 @@ async def test_a_line_behaves_badly(folder: Path, cell: Note, name: str, step: s
         async def strike() -> None:
             misbehave(line, manner)
 
+        await standing.logged("worker", "worker.started")
         citizen = Citizen(standing, {step: strike})
         read = await citizen.go()
         verdict = await standing.judge(citizen.session_id, read)

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from redis.asyncio import RedisCluster
 from redis.exceptions import ResponseError
 
 from sessions.store import connection as store_connection
 from sessions.store import embedded
 from sessions.store.connection import Connection
-from sessions.store.scripts import CHANNEL, REQUEST_MARK_MS, Guard, StoreUnavailable, Write, step
+from sessions.store.scripts import CHANNEL, REQUEST_MARK_MS, Guard, StoreUnavailable, Write, answer, step
 from tests import stores
 from tests.integration.store.examples import NOW, everything, hear, port_of
 from tests.stores import Store, connected
@@ -227,3 +228,25 @@ async def test_a_store_that_takes_no_writes_is_unavailable(tmp_path: Path, how: 
             with pytest.raises(StoreUnavailable):
                 await step(connection, "{p0}:mark", (), (_SAID,))
             assert await connection.client.get("{p0}:said") is None
+
+
+def test_a_connection_that_is_closed_under_a_command_is_an_outage() -> None:
+    """On uvloop that is a RuntimeError, which is no mistake of ours; any other RuntimeError is."""
+
+    async def written_to_nobody() -> None:
+        async with await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0) as server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            await reader.read()
+            writer.transport.abort()
+            while True:
+                writer.write(b"PING")
+                await asyncio.sleep(0)
+
+    async def failed() -> None:
+        raise RuntimeError("something else")
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with pytest.raises(StoreUnavailable):
+            runner.run(answer(written_to_nobody()))
+        with pytest.raises(RuntimeError, match="something else"):
+            runner.run(answer(failed()))
