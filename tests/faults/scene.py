@@ -40,7 +40,7 @@ from tests.stores import free_ports, gone, wait_until
 
 PERSONA = "single"
 ANY_LEASE_SECONDS = 120.0  # more than the lease of any piece of work, and than what a source may take
-# Our time flies, and a host that refuses is left alone for half a minute of real time: so many attempts that one is later.
+# Our time flies, and a host that refuses is left alone for half a minute of real time: enough attempts for that.
 SCHEDULE_SECONDS = (0.2, 0.5, 1, *[60] * 30, 3600, 86400)
 FULL_BYTES = 1
 PATIENCE_SECONDS = 60.0
