@@ -159,7 +159,7 @@ async function leave(name) {
   showOwn(name);
 }
 
-// What somebody can do: with the data-… of the button or form, what was filled in, and the form itself.
+// What somebody can do: with the data-… of button or form, what was filled in, and the form.
 
 const part = ({ person, source }) => `/persons/${person}/sources/${source}`;
 
@@ -167,6 +167,7 @@ const ACTIONS = {
   type: (_, { typedCode }) => pair({ typedCode }),
   accept: () => show("code"),
   refuse: async () => {
+    unfollow();
     await call("DELETE", "/pairing");
     await leave("declined");
   },

@@ -64,7 +64,7 @@ async function listen(changed, signal) {
       changed(view);
     }
   } catch {
-    // Lost, refused or put to rest: whoever looks next finds out.
+    // Lost, refused or at rest: whoever looks next finds out.
   } finally {
     end();
   }
