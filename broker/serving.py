@@ -10,6 +10,7 @@ import socket
 from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -22,6 +23,18 @@ from sessions.store.embedded import EmbeddedError, adopt_or_start, served, start
 
 GRACEFUL_SECONDS = 10  # an open event stream would otherwise block the stop for ever
 KEEP_ALIVE_SECONDS = 75  # longer than proxies and clients keep a connection: who closes first must not be us
+# Uvicorn on uvloop and httptools; our own log line per request instead of its access log with raw paths.
+_OPTIONS: dict[str, Any] = {
+    "loop": "uvloop",
+    "http": "httptools",
+    "ws": "none",
+    "log_config": None,
+    "access_log": False,
+    "server_header": False,
+    "date_header": False,
+    "timeout_graceful_shutdown": GRACEFUL_SECONDS,
+    "timeout_keep_alive": KEEP_ALIVE_SECONDS,
+}
 
 
 @contextmanager
@@ -96,13 +109,7 @@ def serve(settings: Settings) -> None:
             host=settings.host,
             port=settings.port,
             workers=settings.workers,
-            ws="none",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            timeout_graceful_shutdown=GRACEFUL_SECONDS,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            **_OPTIONS,
         )
 
 
@@ -129,21 +136,9 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
 
 
 def server_config(settings: Settings, url: str) -> uvicorn.Config:
-    """Uvicorn on uvloop and httptools; our own log line per request instead of its access log with raw paths."""
-    return uvicorn.Config(
-        create(settings, url),  # pyright: ignore[reportArgumentType] - ASGI types of two libraries
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        timeout_graceful_shutdown=GRACEFUL_SECONDS,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-    )
+    """The one server of a process."""
+    app: Any = create(settings, url)  # ASGI types of two libraries
+    return uvicorn.Config(app, host=settings.host, port=settings.port, **_OPTIONS)
 
 
 async def work(settings: Settings) -> None:

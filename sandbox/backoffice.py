@@ -228,7 +228,6 @@ class BackOffice:
         return web.Response(status=status)
 
     async def _answer(self, headers: Mapping[str, str], body: bytes) -> int:
-        status = 204
         try:
             event = await self._client.verify(headers, body)
             self._note(event, body)
@@ -238,10 +237,8 @@ class BackOffice:
             outcome = await (self._client.take_in(event, self) if self.follows_links else self._looked_at(event))
         except toolkit.ToolkitError as error:
             outcome = Refused(error=error, status=401 if isinstance(error, toolkit.Untrusted) else 503)
-        if isinstance(outcome, Refused):
-            self.refused += isinstance(outcome.error, toolkit.Untrusted)
-            return outcome.status
-        return status
+        self.refused += isinstance(outcome, Refused) and isinstance(outcome.error, toolkit.Untrusted)
+        return outcome.status
 
     async def _looked_at(self, event: Event) -> Kept:
         """The event opened and kept, and neither followed nor acknowledged. Raises Untrusted."""

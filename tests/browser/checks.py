@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Page, ViewportSize
+from playwright.async_api import Locator, Page, ViewportSize
 
 from tests.browser.scene import Window
 
@@ -94,6 +94,14 @@ async def html_checker(node: str, script: Path) -> AsyncGenerator[Validate]:
     yield validate
     told.close()
     await process.wait()
+
+
+async def measured(control: Locator, function: str) -> Any:
+    """What a function says of a control that is on the page: news of another screen may renew this one meanwhile."""
+    on_page = f"element => element.isConnected ? [({function})(element)] : []"
+    while not (said := await control.evaluate(on_page)):
+        continue
+    return said[0]
 
 
 async def _looked(page: Page, function: str) -> Any:

@@ -319,3 +319,13 @@ async def linked_phone(scene: Scene, language: Language = "nl", **wishes: str) -
     await pc.type_code(await phone.accept())
     await phone.on_screen("ophalen")
     return phone
+
+
+async def couple_at_verzenden(scene: Scene) -> WithPhone:
+    """One phone on which both adults collected everything, and are about to consent."""
+    phone = await linked_phone(scene, household="couple")
+    await phone.collect_all("applicant", "married-couple")
+    await phone.press("phone.partner.here")
+    await phone.collect_all("partner", "married-couple-partner")
+    await phone.go_to("verzenden")
+    return phone

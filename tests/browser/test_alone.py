@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.async_api import expect
 
+from tests.browser.checks import measured
 from tests.browser.people import AtPc, WithPhone, linked, linked_phone
 from tests.browser.scene import Scene
 
@@ -94,11 +95,9 @@ async def test_saying_no_is_as_easy_as_saying_yes(scene: Scene) -> None:
     await phone.go_to("verzenden")
     yes, no = phone.page.locator("#consent-applicant"), phone.page.locator("#decline-applicant")
     for button in (yes, no):
-        box = await button.bounding_box()
-        assert box is not None
-        assert box["height"] >= 44
+        assert await measured(button, "one => one.getBoundingClientRect().height") >= 44
     size = "one => getComputedStyle(one).fontSize"
-    assert await yes.evaluate(size) == await no.evaluate(size)
+    assert await measured(yes, size) == await measured(no, size)
     await phone.asked("decline-applicant", sure=False)
     await phone.on_screen("verzenden")
     await phone.asked("decline-applicant", sure=True)

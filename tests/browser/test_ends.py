@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.checks import ZOOMED
-from tests.browser.people import AtPc, WithPhone, linked, linked_phone
+from tests.browser.checks import ZOOMED, measured
+from tests.browser.people import AtPc, WithPhone, couple_at_verzenden, linked
 from tests.browser.scene import Scene
 
 HOUR = 3600.0
-# Whether an element is seen whole: in the window, and nothing of another lies over its upper or lower edge.
-WHOLE = """(element) => {
+# Whether it is seen whole: in the window, and nothing of another lies over its upper or lower edge.
+IS_WHOLE = """(element) => {
   const { left, right, top, bottom } = element.getBoundingClientRect();
   return [top + 2, bottom - 2].every((y) => element.contains(document.elementFromPoint((left + right) / 2, y)));
 }"""
@@ -168,11 +168,7 @@ async def test_changing_ones_mind_before_the_other_adult_consents(scene: Scene) 
     """*Toch wijzigen* voids what was given and lets the content change again. On a phone it is seen whole wherever one
     has scrolled to; at 400 % nothing sticks, and nothing lies over it.
     """
-    phone = await linked_phone(scene, household="couple")
-    await phone.collect_all("applicant", "married-couple")
-    await phone.press("phone.partner.here")
-    await phone.collect_all("partner", "married-couple-partner")
-    await phone.go_to("verzenden")
+    phone = await couple_at_verzenden(scene)
     await phone.consent("applicant")
     await phone.reads("phone.consent.given")
     amend = phone.control("phone.verzenden.amend")
@@ -180,10 +176,10 @@ async def test_changing_ones_mind_before_the_other_adult_consents(scene: Scene) 
         await phone.page.set_viewport_size({"width": width, "height": height})
         for part in (0, 0.5, 1):
             await phone.page.evaluate("part => scrollTo(0, part * document.body.scrollHeight)", part)
-            assert await amend.evaluate(WHOLE), (width, height, part)
+            assert await measured(amend, IS_WHOLE), (width, height, part)
     await phone.page.set_viewport_size(ZOOMED)
     await amend.evaluate("element => element.scrollIntoView({block: 'center'})")
-    assert await amend.evaluate(WHOLE)
+    assert await measured(amend, IS_WHOLE)
     await amend.click()
     await expect(phone.page.locator("#consent-applicant")).to_be_visible()
 

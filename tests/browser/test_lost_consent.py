@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Route, expect
 
-from tests.browser.people import WithPhone, linked_phone
+from tests.browser.people import WithPhone, couple_at_verzenden, linked_phone
 from tests.browser.scene import Scene
 
 CONSENT, RECEIPT = "**/phone/v1/persons/*/consent", "**/phone/v1/receipt"
@@ -75,11 +75,7 @@ async def test_a_receipt_whose_answer_was_lost(scene: Scene, then: Callable[[Wit
 
 async def test_the_first_of_two_receipts_was_lost(scene: Scene) -> None:
     """Two adults on one phone: what the first did not hear is asked for before the second one's consent ends it all."""
-    phone = await linked_phone(scene, household="couple")
-    await phone.collect_all("applicant", "married-couple")
-    await phone.press("phone.partner.here")
-    await phone.collect_all("partner", "married-couple-partner")
-    await phone.go_to("verzenden")
+    phone = await couple_at_verzenden(scene)
     await consents_unheard(phone, "applicant", tries=100)
     await phone.reload()
     await phone.page.unroute(CONSENT)
@@ -91,11 +87,7 @@ async def test_the_first_of_two_receipts_was_lost(scene: Scene) -> None:
 
 async def test_a_consent_that_is_void_leaves_no_receipt(scene: Scene) -> None:
     """After *Toch wijzigen* and another consent there is one receipt to keep: that of the consent that holds."""
-    phone = await linked_phone(scene, household="couple")
-    await phone.collect_all("applicant", "married-couple")
-    await phone.press("phone.partner.here")
-    await phone.collect_all("partner", "married-couple-partner")
-    await phone.go_to("verzenden")
+    phone = await couple_at_verzenden(scene)
     await phone.consent("applicant")
     await phone.press("phone.verzenden.amend")
     await expect(phone.page.locator("#consent-applicant")).to_be_visible()
