@@ -7,7 +7,6 @@ STREAMS of them followed. The time measured holds one sign of life of every stre
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ import aiohttp
 import msgspec
 
 from bench.processes import cpu_of
-from bench.run import journey
+from bench.run import journey, report
 from broker.http.streams import KEEPALIVE_SECONDS
 from sandbox import stage as stages
 from sandbox.browser import Browser
@@ -124,14 +123,5 @@ def show(results: Idle) -> None:
     print(f"{'sessions read in the store per change':<60}{results.reads_per_change:>8.1f}")
 
 
-def main() -> None:
-    """Run, show, write."""
-    with tempfile.TemporaryDirectory(prefix="ophaalbrug-") as folder:
-        results = asyncio.run(run(Path(folder)))
-    show(results)
-    target = Path(__file__).with_name("idle.json")
-    target.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
-
-
 if __name__ == "__main__":
-    main()
+    report(run, show, "idle.json")

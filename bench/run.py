@@ -13,10 +13,11 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -32,6 +33,8 @@ from sandbox.citizen import log_in
 from sandbox.personas import HOUSEHOLDS
 from sandbox.phone import Phone
 from sandbox.stage import FIELDS, SOURCES, Stage
+
+R = TypeVar("R")
 
 AT_ONCE = 10  # journeys side by side, so that the broker is as warm as the loops that measure the floor
 ROUNDS = 6
@@ -228,14 +231,13 @@ def show(results: Results) -> None:
     print(f"{'QR picture as PNG, ms':<50}{results.qr_png * 1e3:>9.2f}")
 
 
-def main() -> None:
-    """Run, show, write."""
+def report(run: Callable[[Path], Coroutine[Any, Any, R]], show: Callable[[R], None], name: str) -> None:
+    """Run in a folder of its own, show, and write to the file of this name in `bench/`."""
     with tempfile.TemporaryDirectory(prefix="ophaalbrug-") as folder:
         results = asyncio.run(run(Path(folder)))
     show(results)
-    target = Path(__file__).with_name("results.json")
-    target.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
+    Path(__file__).with_name(name).write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
 
 
 if __name__ == "__main__":
-    main()
+    report(run, show, "results.json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from sessions.secrets import new_session_id, random_text
 from sessions.store.chain import Chains
 from sessions.store.connection import Connection
 from sessions.store.sessions import SessionStore
+from tests.answering import answering
 from tests.house import standing
 from tests.integration.provider.asking import registered, until
 from tests.stores import Store, connected
@@ -156,12 +157,12 @@ async def test_two_workers_and_everybody_else_at_once(tmp_path: Path, single_sto
     webhook = Webhook()
     async with (
         standing(tmp_path, single_store.url, settings=settings) as house,
-        listening(webhook.answer) as url,
+        answering(webhook.answer) as url,
         running(house.settings, single_store.url) as other,
     ):
         parts, provider = house.parts, "gemeente"
         office = BackOffice(provider, house.url, house.http, clock=house.now)
-        await registered(house, tmp_path, office, PROFILES[:1], url)
+        await registered(house, tmp_path, office, PROFILES[:1], f"{url}/haak")
         ids = [await consented(parts.sessions, provider, house.now()) for _ in range(MANY)]
         acts = [_acknowledges, _withdraws, _cancels, _asks_again, _nothing]
         async with working(parts, other):
@@ -209,24 +210,10 @@ async def _withdraws(parts: Parts, session_id: str) -> None:
 # -- in two processes
 
 
-@asynccontextmanager
-async def listening(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncGenerator[str]:
-    """The address of a webhook that answers so."""
-    app = web.Application()
-    app.router.add_post("/haak", answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/haak"
-    finally:
-        await runner.cleanup()
-
-
 async def test_two_worker_processes(tmp_path: Path) -> None:
     """Two real processes on one outbox: both had work, and none of it was done twice."""
     webhook = Webhook()
-    async with listening(webhook.answer) as url, on_stage(tmp_path, webhook_url=url) as stage:
+    async with answering(webhook.answer) as url, on_stage(tmp_path, webhook_url=f"{url}/haak") as stage:
         await stage.start("worker-2", "worker")
         async with connected(f"unix://{stage.socket}") as connection:
             await until(lambda: _subscribed(connection), lambda clients: clients >= 3, 30)

@@ -9,7 +9,6 @@ import shutil
 import sys
 import tomllib
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -38,6 +37,7 @@ from connectors.testing import ConnectorConformance
 from sandbox.citizen import collect
 from sandbox.stage import SOURCES
 from sessions import lifecycle
+from tests.answering import answering
 from tests.house import House, standing
 from tests.integration.provider.asking import linked_phone
 from tests.stores import Store
@@ -246,20 +246,6 @@ class Webhook:
             return self.events[kind]["data"]
 
 
-@asynccontextmanager
-async def listening(handler: Any) -> AsyncGenerator[str]:
-    """A server that has every POST handled; gives its address."""
-    app = web.Application()
-    app.router.add_post("/{path:.*}", handler)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
-
-
 class Shell:
     """A folder in which the guide's blocks run, with the variables the guide speaks of."""
 
@@ -315,7 +301,7 @@ async def test_a_provider_gets_there_with_the_guide_alone(house: House, tmp_path
     if absent:
         pytest.skip(f"the guide's commands need {', '.join(absent)}")
     webhook, shell = Webhook(), Shell(tmp_path, BROKER=house.url)
-    async with listening(webhook.answer) as address:
+    async with answering(webhook.answer) as address:
         provider = await register(house, shell, address)
         assert provider.webhook is not None
         webhook.secret, webhook.public = provider.webhook.secret, house.parts.keys.webhook_public()
@@ -430,7 +416,7 @@ async def test_the_example_connector_is_one() -> None:
         status, body = next(answers)
         return web.Response(status=status, body=body)
 
-    async with listening(register) as address:
+    async with answering(register) as address:
         tables = tomllib.loads(block("connector", "ophaalbrug.toml"))["connectors"]
         tables["duo"]["url"] = f"{address}/graphql"
         connector = default_registry().build(tables)["duo"]

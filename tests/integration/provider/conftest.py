@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -13,6 +14,7 @@ from sandbox.stage import FIELDS, PROFILES
 from tests import stores
 from tests.house import House, standing
 from tests.integration.provider.asking import registered
+from tests.integration.provider.receiver import Receiver, receiving
 
 UPLOADS = '{"sources": ["mijnpensioenoverzicht"]}'
 WITH_DOCUMENTS = ProfileEntry(
@@ -25,12 +27,20 @@ WITH_DOCUMENTS = ProfileEntry(
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[House]:
-    """A house on a store of its own, that stands while the file's tests run."""
+async def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[House]:
+    """A house on a store of its own, that stands while the file's tests run, with the file's SETTINGS."""
+    settings = {"OPHAALBRUG_UPLOADS": UPLOADS, **getattr(request.module, "SETTINGS", {})}
     folder = tmp_path_factory.mktemp("house")
     with stores.single(tmp_path_factory.mktemp("store")) as store:
-        async with standing(folder, store.url, settings={"OPHAALBRUG_UPLOADS": UPLOADS}) as built:
+        async with standing(folder, store.url, settings=settings) as built:
             yield built
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def receiver(house: House, tmp_path: Path) -> AsyncGenerator[Receiver]:
+    """A provider of this test alone, and its webhook."""
+    async with receiving(house, tmp_path) as listening:
+        yield listening
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

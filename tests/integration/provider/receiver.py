@@ -14,6 +14,7 @@ from aiohttp import web
 
 from sandbox.backoffice import BackOffice
 from sandbox.stage import PROFILES
+from tests.answering import answering
 from tests.house import House
 from tests.integration.provider.asking import registered
 
@@ -75,17 +76,10 @@ class Receiver:
 async def receiving(house: House, folder: Path) -> AsyncGenerator[Receiver]:
     """A provider of its own whose webhook is a receiver of its own, while the context lasts."""
     office = BackOffice(f"p-{uuid.uuid4().hex}", house.url, house.http, clock=house.now)
-    receiver, app = Receiver(office), web.Application(client_max_size=2**21)
-    app.router.add_route("*", "/{path:.*}", receiver.answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}/haak"
-        await registered(house, folder, office, PROFILES[:1], url)
+    receiver = Receiver(office)
+    async with answering(receiver.answer) as url:
+        await registered(house, folder, office, PROFILES[:1], f"{url}/haak")
         yield receiver
-    finally:
-        await runner.cleanup()
 
 
 def status(code: int, **headers: str) -> Reply:

@@ -6,40 +6,20 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import AsyncGenerator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from aiohttp import web
 
 from sandbox.backoffice import BackOffice
 from sandbox.browser import Browser
 from sessions.delivering import PLACES
-from tests import stores
-from tests.house import House, standing
+from tests.house import House
 from tests.integration.provider.asking import ask, consented, problem, until
-from tests.integration.provider.receiver import Receiver, receiving, status
+from tests.integration.provider.receiver import Receiver, status
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[House]:
-    """A house whose deliveries wait long enough to look at: 100 and 200 seconds of its own time."""
-    waits = {"OPHAALBRUG_DELIVERY_SCHEDULE_SECONDS": "[100, 200]"}
-    folder = tmp_path_factory.mktemp("house")
-    with stores.single(tmp_path_factory.mktemp("store")) as store:
-        async with standing(folder, store.url, settings=waits) as built:
-            yield built
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def receiver(house: House, tmp_path: Path) -> AsyncGenerator[Receiver]:
-    """A provider of this test alone, and its webhook."""
-    async with receiving(house, tmp_path) as listening:
-        yield listening
+SETTINGS = {"OPHAALBRUG_DELIVERY_SCHEDULE_SECONDS": "[100, 200]"}
 
 
 async def listed(house: House, office: BackOffice, query: str = "") -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from jwcrypto.jwk import JWK
 from broker.jwks import CACHE_SECONDS, REFRESH_SECONDS
 from broker.providers import ProfileEntry, Provider, checked
 from sessions.model import Text
+from tests.answering import answering
 from tests.house import House
 from tests.integration.provider.asking import Answer, ask, problem
 from tests.integration.provider.assertions import claims, exchange, new, public, signed
@@ -48,19 +49,12 @@ class Publisher:
 @pytest_asyncio.fixture(loop_scope="module")
 async def publisher(house: House) -> AsyncGenerator[Publisher]:
     """A registered provider whose file names a `jwks_uri` and no key."""
-    publisher, app = Publisher(), web.Application()
-    app.router.add_get("/jwks", publisher.answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        uri = f"http://127.0.0.1:{runner.addresses[0][1]}/jwks"
+    publisher = Publisher()
+    async with answering(publisher.answer) as url:
         publisher.client = f"p-{uuid.uuid4().hex}"
-        provider = Provider(id=publisher.client, name=TEXT, jwks_uri=uri, profile=(PROFILE,))
+        provider = Provider(id=publisher.client, name=TEXT, jwks_uri=f"{url}/jwks", profile=(PROFILE,))
         await house.parts.providers.put(checked(provider))
         yield publisher
-    finally:
-        await runner.cleanup()
 
 
 async def entered(house: House, publisher: Publisher, key: JWK, **header: object) -> Answer:

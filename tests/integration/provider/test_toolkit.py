@@ -18,11 +18,12 @@ from sandbox.citizen import collect
 from sandbox.phone import Phone
 from sandbox.registration import ProfileEntry, new_key
 from sandbox.stage import PROFILES, SOURCES
+from tests.answering import answering
 from tests.house import House
 from tests.integration.journey.handing_over import file_of
 from tests.integration.provider.asking import linked_phone, until
 from tests.integration.provider.conftest import WITH_DOCUMENTS
-from tests.unit.toolkit.pretend import Box, Caller, Kind, listening
+from tests.unit.toolkit.pretend import Box, Caller, Kind
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 both = pytest.mark.parametrize("kind", ["blocking", "asyncio"])
@@ -47,7 +48,7 @@ async def office(
         outcome = await made("receive", dict(request.headers), await request.read(), box)
         return web.Response(status=outcome.status)
 
-    async with listening(take_in) as url:
+    async with answering(take_in) as url:
         if box is not None:
             facts["webhook"] = {"url": f"{url}/hook"}
         provider = providers.checked(msgspec.convert(facts, providers.Provider))

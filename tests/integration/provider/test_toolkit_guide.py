@@ -26,12 +26,13 @@ from sandbox.browser import Browser
 from sandbox.citizen import collect
 from sandbox.registration import ProfileEntry, Text
 from sandbox.stage import FIELDS, SOURCES
+from tests.answering import answering
 from tests.house import House
 from tests.integration.provider.asking import linked_phone, until
 from tests.integration.provider.receiver import Receiver
 from tests.stores import free_ports
 from tests.unit.test_guides import ROOT, block
-from tests.unit.toolkit.pretend import body_of, listening, trial
+from tests.unit.toolkit.pretend import body_of, trial
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -290,7 +291,7 @@ async def test_a_shell_opens_what_is_sealed_to_rsa(house: House, tmp_path: Path)
     office = Office(house, tmp_path, "gids-shell")
     receiver = Receiver(house.office)
     nlgov = ProfileEntry(id="bijstand", purpose=PURPOSE, required=SOURCES, fields=FIELDS, sealing="nlgov")
-    async with listening(receiver.answer) as address:
+    async with answering(receiver.answer) as address:
         await office.register(nlgov, webhook_url=address)
         office.write("office.py", "create.py")
         office.environment["PYTHONPATH"] = str(ROOT / "toolkit")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +15,15 @@ from sandbox import office as program
 from sandbox.backoffice import BackOffice
 from sandbox.browser import Browser
 from sandbox.stage import PROFILES
-from tests import stores
-from tests.house import House, standing
+from tests.answering import answering
+from tests.house import House
 from tests.integration.provider.asking import registered, until
 from tests.stores import free_ports
-from tests.unit.toolkit.pretend import Box, Caller, Kind, listening
+from tests.unit.toolkit.pretend import Box, Caller, Kind
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+SETTINGS = {"OPHAALBRUG_DELIVERY_SCHEDULE_SECONDS": "[100, 200]"}
 both = pytest.mark.parametrize("kind", ["blocking", "asyncio"])
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[House]:
-    """A house whose deliveries wait long enough to look at."""
-    waits = {"OPHAALBRUG_DELIVERY_SCHEDULE_SECONDS": "[100, 200]"}
-    folder = tmp_path_factory.mktemp("house")
-    with stores.single(tmp_path_factory.mktemp("store")) as store:
-        async with standing(folder, store.url, settings=waits) as built:
-            yield built
 
 
 class Endpoint:
@@ -74,7 +64,7 @@ async def test_from_no_webhook_to_one_whose_secret_was_replaced(house: House, fr
     """Set with a secret of our own, asked by OPTIONS, tested; then another secret, first at ours and then there."""
     first, second, endpoint = new_secret(), new_secret(), Endpoint()
     caller = endpoint.caller = caller_of(house, fresh, kind, first)
-    async with listening(endpoint.answer) as url, caller.awaited:
+    async with answering(endpoint.answer) as url, caller.awaited:
         with pytest.raises(ApiError, match=r"404 no-webhook: .* \(set one with `set_webhook`"):
             await caller("webhook")
         made = await caller("set_webhook", url, types=["delivered"], secret=first)
@@ -102,7 +92,7 @@ async def test_a_secret_the_broker_made_is_told_once(house: House, fresh: BackOf
     """Whoever gives none gets one, and reads it in that answer only."""
     endpoint = Endpoint()
     caller = endpoint.caller = caller_of(house, fresh, kind)
-    async with listening(endpoint.answer) as url, caller.awaited:
+    async with answering(endpoint.answer) as url, caller.awaited:
         made = await caller("set_webhook", url)
         assert len(made.secret) == len(new_webhook_secret())
         assert made.secret not in repr(made)
@@ -117,7 +107,7 @@ async def test_an_endpoint_that_does_not_agree_is_told_how(house: House, fresh: 
         return web.Response(status=204)
 
     caller = caller_of(house, fresh, kind)
-    async with listening(deaf) as url, caller.awaited:
+    async with answering(deaf) as url, caller.awaited:
         with pytest.raises(ApiError, match=r"409 webhook-unproven: .* `allowing`"):
             await caller("set_webhook", url)
 
@@ -127,7 +117,7 @@ async def test_deliveries_are_watched_and_tried_again(house: House, fresh: BackO
     """What waits is found page by page; one is tried at once when its endpoint is mended; a stranger's is unknown."""
     endpoint, secret = Endpoint(), new_secret()
     caller = endpoint.caller = caller_of(house, fresh, kind, secret)
-    async with listening(endpoint.answer) as url, caller.awaited:
+    async with answering(endpoint.answer) as url, caller.awaited:
         await caller("set_webhook", url, secret=secret)
         endpoint.closed = True
         for _ in range(2):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 import standardwebhooks
 from prometheus_client import generate_latest
 
@@ -17,35 +14,18 @@ from broker.webhooks import TRIES_A_MINUTE
 from sandbox.backoffice import BackOffice
 from sandbox.browser import Browser
 from sessions.lifecycle import DAY, HOUR
-from tests import stores
-from tests.house import House, standing
+from tests.house import House
 from tests.integration.provider.asking import Answer, ask, consented, problem, queued, until
-from tests.integration.provider.receiver import Receiver, receiving, status
+from tests.integration.provider.receiver import Receiver, status
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+SETTINGS = {
+    "OPHAALBRUG_DELIVERY_SCHEDULE_SECONDS": "[100, 200]",
+    "OPHAALBRUG_WEBHOOK_TIMEOUT_SECONDS": "0.5",
+    "OPHAALBRUG_WEBHOOK_FAILING_DAYS": str(HOUR / DAY),
+}
 
 AGREES = status(200, WebHook_Allowed_Origin="127.0.0.1")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[House]:
-    """A house whose deliveries wait long enough to look at, and whose webhooks may fail for an hour."""
-    waits = {
-        "OPHAALBRUG_DELIVERY_SCHEDULE_SECONDS": "[100, 200]",
-        "OPHAALBRUG_WEBHOOK_TIMEOUT_SECONDS": "0.5",
-        "OPHAALBRUG_WEBHOOK_FAILING_DAYS": str(HOUR / DAY),
-    }
-    folder = tmp_path_factory.mktemp("house")
-    with stores.single(tmp_path_factory.mktemp("store")) as store:
-        async with standing(folder, store.url, settings=waits) as built:
-            yield built
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def receiver(house: House, tmp_path: Path) -> AsyncGenerator[Receiver]:
-    """A provider of this test alone, and its webhook."""
-    async with receiving(house, tmp_path) as listening:
-        yield listening
 
 
 async def webhook(house: House, office: BackOffice) -> dict[str, Any]:

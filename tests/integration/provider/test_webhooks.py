@@ -26,31 +26,14 @@ from sandbox.backoffice import BackOffice, Created
 from sandbox.browser import Browser
 from sandbox.stage import PROFILES
 from sessions.store.work import Claim
-from tests import stores
-from tests.house import House, standing
+from tests.house import House
 from tests.integration.provider.asking import ask, consented, problem, queued, registered, until
-from tests.integration.provider.receiver import Receiver, Reply, huge, receiving, silent, status
+from tests.integration.provider.receiver import Receiver, Reply, huge, silent, status
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+SETTINGS = {"OPHAALBRUG_DELIVERY_SCHEDULE_SECONDS": "[100, 200]", "OPHAALBRUG_WEBHOOK_TIMEOUT_SECONDS": "0.5"}
 
 SHARED = Path(__file__).resolve().parents[3] / ".." / "shared" / "validators"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[House]:
-    """A house whose deliveries wait long enough to look at: 100 and 200 seconds of its own time."""
-    waits = {"OPHAALBRUG_DELIVERY_SCHEDULE_SECONDS": "[100, 200]", "OPHAALBRUG_WEBHOOK_TIMEOUT_SECONDS": "0.5"}
-    folder = tmp_path_factory.mktemp("house")
-    with stores.single(tmp_path_factory.mktemp("store")) as store:
-        async with standing(folder, store.url, settings=waits) as built:
-            yield built
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def receiver(house: House, tmp_path: Path) -> AsyncGenerator[Receiver]:
-    """A provider of this test alone, and its webhook."""
-    async with receiving(house, tmp_path) as listening:
-        yield listening
 
 
 @pytest_asyncio.fixture(loop_scope="module")

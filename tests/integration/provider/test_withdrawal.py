@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-import pytest_asyncio
 from aiohttp import web
 
 from broker.ledger import Ledger
@@ -17,29 +14,12 @@ from sandbox.answers import ApiError
 from sandbox.browser import Browser
 from sandbox.citizen import collect
 from sandbox.stage import SOURCES
-from tests import stores
-from tests.house import House, standing
+from tests.house import House
 from tests.integration.provider.asking import ask, consented, linked_phone, problem, queued, until
-from tests.integration.provider.receiver import Receiver, receiving, silent, status
+from tests.integration.provider.receiver import Receiver, silent, status
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[House]:
-    """A house whose deliveries wait long enough to look at: 100 and 200 seconds of its own time."""
-    waits = {"OPHAALBRUG_DELIVERY_SCHEDULE_SECONDS": "[100, 200]", "OPHAALBRUG_WEBHOOK_TIMEOUT_SECONDS": "2"}
-    folder = tmp_path_factory.mktemp("house")
-    with stores.single(tmp_path_factory.mktemp("store")) as store:
-        async with standing(folder, store.url, settings=waits) as built:
-            yield built
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def receiver(house: House, tmp_path: Path) -> AsyncGenerator[Receiver]:
-    """A provider of this test alone, and its webhook."""
-    async with receiving(house, tmp_path) as listening:
-        yield listening
+SETTINGS = {"OPHAALBRUG_DELIVERY_SCHEDULE_SECONDS": "[100, 200]", "OPHAALBRUG_WEBHOOK_TIMEOUT_SECONDS": "2"}
 
 
 class Slow:

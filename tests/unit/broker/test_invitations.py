@@ -36,6 +36,7 @@ from connectors.outbound import Door, host_port
 from sessions.model import Language
 from sessions.secrets import Keyring
 from sessions.vault import VaultError
+from tests.answering import answering
 
 RING = Keyring(b"k" * 32)
 LINK = "https://brug.example/j/00aaaaaaaaaaaaaaaaaaaa.ccccccccccccccccccccccc"
@@ -401,19 +402,13 @@ class _Gateway:
 
 
 async def texted(gateway: _Gateway) -> Posted:
-    app = web.Application()
-    app.router.add_post("/{path:.*}", gateway.answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    door = Door.configured(frozenset({host_port(base)}))
-    settings = SmsSettings(gateway="cm", product_token="token", sender="Brug", base_url=base)
-    try:
-        return await sms.send(door, settings, "+31612345678", "Open https://brug.example/phone")
-    finally:
-        await door.close()
-        await runner.cleanup()
+    async with answering(gateway.answer) as base:
+        door = Door.configured(frozenset({host_port(base)}))
+        settings = SmsSettings(gateway="cm", product_token="token", sender="Brug", base_url=base)
+        try:
+            return await sms.send(door, settings, "+31612345678", "Open https://brug.example/phone")
+        finally:
+            await door.close()
 
 
 def taken(*codes: int, error: int = 0) -> dict[str, Any]:

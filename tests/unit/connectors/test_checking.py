@@ -27,6 +27,7 @@ from connectors.contract import (
 from connectors.health import HealthSettings
 from connectors.outbound import Door, host_port
 from schemas.records import Finding, SourceRecords
+from tests.answering import answering
 
 BSN = "999990019"
 NOW = datetime(2026, 7, 4, 12, tzinfo=UTC)
@@ -101,15 +102,9 @@ class Server:
 @pytest.fixture
 async def server() -> AsyncGenerator[Server]:
     """A server on a port of its own."""
-    made, app = Server(), web.Application()
-    app.router.add_route("*", "/{any:.*}", made.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    made = Server()
+    async with answering(made.answer) as made.url:
+        yield made
 
 
 async def steps(connector: Connector, url: str, probe_bsn: str | None = BSN) -> tuple[Step, ...]:

@@ -21,6 +21,7 @@ from broker.sealing import seal
 from sandbox.backoffice import BackOffice
 from sandbox.registration import ProfileEntry, Text
 from schemas.events import CloudEvent, EventData
+from tests.answering import standing
 from tests.unit.toolkit.pretend import NOW, SECRET, headers_of, purge_receipt, trial
 
 
@@ -119,13 +120,8 @@ class Reception:
 async def reception(broker: Keys) -> AsyncIterator[Reception]:
     async with aiohttp.ClientSession() as http:
         made = Reception(broker, http)
-        runner = web.AppRunner(made.app(), access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        made.office.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        async with made.office.listening() as made.url:
+        async with standing(made.app()) as made.office.base_url, made.office.listening() as made.url:
             yield made
-        await runner.cleanup()
 
 
 async def test_a_delivery_is_taken_in_once(reception: Reception) -> None:

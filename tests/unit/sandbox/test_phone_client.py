@@ -21,6 +21,7 @@ from sandbox.answers import ApiError
 from sandbox.browser import Browser
 from sandbox.citizen import CallbackResult, LoginStuck, forms, log_in
 from sandbox.phone import Phone, proof
+from tests.answering import answering, standing
 from tests.unit.sandbox.conftest import CALLBACK, Visitor
 
 NOW = 1_800_000_000.0
@@ -115,14 +116,8 @@ async def at(desk: Desk) -> AsyncIterator[Phone]:
     app = web.Application()
     app.router.add_post("/phone/v1/pairings", desk.pair)
     app.router.add_get("/phone/v1/events", desk.events)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        async with aiohttp.ClientSession() as http:
-            yield Phone(f"http://127.0.0.1:{runner.addresses[0][1]}", http, clock=lambda: NOW)
-    finally:
-        await runner.cleanup()
+    async with standing(app) as url, aiohttp.ClientSession() as http:
+        yield Phone(url, http, clock=lambda: NOW)
 
 
 async def test_a_phone_sends_again_with_the_nonce_it_is_given_and_keeps_it() -> None:
@@ -182,18 +177,11 @@ async def test_a_browser_keeps_its_cookie_and_names_its_origin() -> None:
             answered.set_cookie("__Host-ophaalbrug", "obb_s.1", secure=True, httponly=True, samesite="Lax")
         return answered
 
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with aiohttp.ClientSession() as http:
+    async with answering(answer) as base, aiohttp.ClientSession() as http:
         browser = Browser(f"{base}/j/s.mac", http)
         await browser.open()
         await browser.start("single")
         await browser.status()
-    await runner.cleanup()
     cookie = "__Host-ophaalbrug=obb_s.1"
     assert asked == [("/j/s.mac", "", ""), ("/j/s.mac/start", "", base), ("/j/session", cookie, "")]
 

@@ -8,7 +8,8 @@ import pytest
 
 from broker.keys import Keys, make
 from ophaalbrug_provider import Account
-from tests.unit.toolkit.pretend import PROVIDER, SECRET, Caller, Kind, PretendBroker, listening, private_key
+from tests.answering import answering
+from tests.unit.toolkit.pretend import PROVIDER, SECRET, Caller, Kind, PretendBroker, private_key
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +28,7 @@ def others() -> Keys:
 async def broker(keys: Keys) -> AsyncGenerator[PretendBroker]:
     """A pretend broker that listens."""
     made = PretendBroker(keys, private_key())
-    async with listening(made.answer) as made.url:
+    async with answering(made.answer) as made.url:
         yield made
 
 

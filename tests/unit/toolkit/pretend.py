@@ -6,8 +6,7 @@ import asyncio
 import hashlib
 import json
 from base64 import b64encode
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 import msgspec
@@ -209,17 +208,3 @@ def problem(status: int, code: str, **headers: str) -> web.Response:
     """A problem as the broker answers it."""
     content = {"type": "urn:x", "status": status, "code": code, "detail": "A sentence.", "errors": ["field: why"]}
     return web.json_response(content, status=status, content_type="application/problem+json", headers=headers)
-
-
-@asynccontextmanager
-async def listening(answer: Handler) -> AsyncGenerator[str]:
-    """Serve while the context lasts; gives the address."""
-    app = web.Application(client_max_size=2**22)
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()

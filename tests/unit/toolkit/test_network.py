@@ -14,7 +14,8 @@ from aiohttp import web
 
 from ophaalbrug_provider import Account, ApiError, Client, NewSession, NoKey, Unreachable, Untrusted
 from ophaalbrug_provider.aio import AsyncClient
-from tests.unit.toolkit.pretend import NOW, Caller, Kind, PretendBroker, body_of, headers_of, listening, private_key
+from tests.answering import answering
+from tests.unit.toolkit.pretend import NOW, Caller, Kind, PretendBroker, body_of, headers_of, private_key
 from tests.unit.toolkit.pretend import problem as problem_of
 
 READ = "GET /v1/sessions/s"
@@ -102,7 +103,7 @@ async def test_nothing_is_sent_twice_by_itself(kind: Kind) -> None:
         request.transport.close()
         return web.Response()
 
-    async with listening(lose) as url:
+    async with answering(lose) as url:
         caller = Caller(kind, Account("g", url, signing_key=private_key(use="sig")), lambda: float(NOW))
         async with caller.awaited:
             for name, *args in (("acknowledge", "s", "0"), ("retry_delivery", "s-1"), ("test_webhook",)):
@@ -164,7 +165,7 @@ async def test_a_broker_on_this_machine_is_asked_directly(
         asked.append(request.path)
         return web.Response(status=502)
 
-    async with listening(spy) as proxy:
+    async with answering(spy) as proxy:
         monkeypatch.setenv("http_proxy", proxy)
         monkeypatch.setenv("no_proxy", "")
         fresh = Caller(caller.kind, caller.account, lambda: broker.now)

@@ -16,7 +16,8 @@ from broker.http.openapi import provider_document
 from broker.settings import Settings
 from ophaalbrug_provider import Account, Client, Document, Invitation, NewSession, Untrusted, new_secret
 from ophaalbrug_provider.aio import AsyncClient
-from tests.unit.toolkit.pretend import NOW, Caller, Kind, listening, private_key
+from tests.answering import answering
+from tests.unit.toolkit.pretend import NOW, Caller, Kind, private_key
 
 Schema = dict[str, Any]
 DOCUMENT = provider_document(Settings(sandbox=True))
@@ -120,7 +121,7 @@ def said(operation: Schema) -> set[str]:
 async def test_every_operation_has_a_method(kind: Kind) -> None:
     """Each is called by one, with every parameter and member it has, and all that it answers is understood."""
     described = Described()
-    async with listening(described.answer) as url:
+    async with answering(described.answer) as url:
         caller = Caller(kind, Account("g", url, signing_key=private_key(use="sig")), lambda: float(NOW))
         async with caller.awaited:
             for name in CALLS.keys() - SEALED:
