@@ -14,6 +14,7 @@ from broker.cli.asking import ask, json_option, settings_of, show_rows
 from broker.ledger import Ledger
 from broker.parts import Parts
 from broker.providers import Provider, ProviderError, new_webhook_secret, read, read_file
+from broker.stopping import open_sessions, stop_all
 from sessions.lifecycle import HOUR
 
 
@@ -96,16 +97,22 @@ def _with_secret(found: Provider, secret: str, overlap_seconds: float, now: floa
 @provider.command("remove")
 @click.argument("provider_id")
 @click.option("--with-ledger", is_flag=True, help="Its ledger goes too: export that first.")
+@click.option("--with-sessions", is_flag=True, help="Its open sessions are stopped, and what was collected is wiped.")
 @click.pass_context
-def provider_remove(context: click.Context, provider_id: str, with_ledger: bool) -> None:
+def provider_remove(context: click.Context, provider_id: str, with_ledger: bool, with_sessions: bool) -> None:
     """Remove a provider: it can open no sessions any more."""
 
     async def remove(parts: Parts) -> None:
+        waiting = await open_sessions(parts, provider_id)
+        if waiting and not with_sessions:
+            raise ProviderError(f"{provider_id} has {len(waiting)} open sessions: let them end, or --with-sessions")
         lines = await Ledger(parts).size(provider_id)
         if lines and not with_ledger:
             raise ProviderError(f"{provider_id} has a ledger of {lines} lines: export it, then --with-ledger")
+        await stop_all(parts, provider_id)
         if not await parts.providers.remove(provider_id):
             raise ProviderError(f"there is no provider {provider_id}")
+        await stop_all(parts, provider_id)  # of one that was opened meanwhile
         await Ledger(parts).drop(provider_id)
 
     ask(context, remove)

@@ -21,11 +21,11 @@ from broker.errors import Problem
 from broker.http.html import wants_page
 from broker.http.linking import ShownToken, hand_token, show_token, show_typed_code, typed_digest
 from broker.http.requests import COOKIE, AnyRequest, parts_of, same_origin, sent_in
-from broker.http.stopping import stopped
 from broker.http.streams import event_stream
 from broker.invitations import send_text
 from broker.parts import Parts
 from broker.purge import new_event_id
+from broker.stopping import stopped
 from broker.telemetry import log, session_ref
 from broker.views import JourneyView, for_journey
 from schemas.base import Inbound, View

@@ -22,9 +22,9 @@ from broker.delivery import acknowledge
 from broker.errors import Problem
 from broker.http import problems, provider_deliveries, provider_webhook
 from broker.http.requests import AnyRequest, bearer, body_of, parts_of
-from broker.http.stopping import stopped
 from broker.parts import Parts
 from broker.providers import Provider
+from broker.stopping import stopped
 from broker.views import ProviderView, for_provider
 from schemas import consent
 from schemas.base import Inbound, View

@@ -16,9 +16,9 @@ from aiohttp import web
 from broker import deliveries, withdrawal
 from broker.delivery import acknowledge
 from broker.errors import Problem
-from broker.http.stopping import stopped
 from broker.parts import Parts, running
 from broker.purge import new_event_id
+from broker.stopping import stopped
 from broker.worker import Worker
 from sandbox.backoffice import BackOffice
 from sandbox.stage import PROFILES, PROVIDER

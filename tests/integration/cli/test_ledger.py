@@ -10,66 +10,16 @@ from typing import Any
 
 import msgspec
 import pytest
-from click.testing import CliRunner, Result
 
 from broker import providers
-from broker.cli import main
 from broker.keys import make
 from broker.ledger import Ledger
 from broker.parts import Parts, running
-from broker.settings import load
 from sandbox.backoffice import BackOffice
 from sandbox.stage import NAME, PROFILES
 from schemas.ledger import LedgerLine
+from tests.integration.cli.place import Place
 from tests.stores import Store
-
-Run = Callable[..., Result]
-
-
-class Place:
-    """A broker's settings on a store of a test, with two providers, and commands that run there."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder = folder
-        self._environment = {"OPHAALBRUG_DATA_DIR": str(folder / "data"), "OPHAALBRUG_REDIS_URL": url}
-
-    def run(self, *arguments: str) -> Result:
-        """One command; its exit code is one of those that are documented."""
-        result = CliRunner(env=self._environment).invoke(main, arguments, prog_name="ophaalbrug")
-        assert result.exit_code in (0, 1, 2), result.exception
-        return result
-
-    def do(self, act: Callable[[Parts], Awaitable[Any]]) -> Any:
-        """Do something with the parts of a broker on this store."""
-
-        async def within() -> Any:
-            settings = load(self._environment)
-            async with running(settings, settings.redis_url) as parts:
-                return await act(parts)
-
-        return asyncio.run(within())
-
-    def enter(self, *receipts: str, provider: str = "gemeente") -> None:
-        """Let a worker enter these, one by one."""
-
-        async def act(parts: Parts) -> None:
-            for number, receipt in enumerate(receipts):
-                await Ledger(parts).enter(provider, "given", receipt, 1_770_000_000.0 + number)
-
-        self.do(act)
-
-
-@pytest.fixture
-def place(tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch) -> Place:
-    monkeypatch.chdir(tmp_path)
-    found = Place(tmp_path, store_url)
-    http: Any = None
-    for name in ("gemeente", "notaris"):
-        file = tmp_path / f"{name}.toml"
-        office = BackOffice(name, "https://brug.example", http)
-        file.write_text(office.provider_file(PROFILES[:1], name=NAME, webhook_url=None), encoding="utf-8")
-        found.do(lambda parts, file=file: parts.providers.put(providers.read_file(file)))
-    return found
 
 
 def _line(number: int, written: bytes) -> LedgerLine:
@@ -204,18 +154,3 @@ def test_heads_signed_before_a_change_of_keys(tmp_path: Path, single_store: Stor
     assert place.run("ledger", "verify", "gemeente").exit_code == 1
     told = place.run("ledger", "verify", "gemeente", "--keys", str(tmp_path / "former.jwks"))
     assert (told.exit_code, told.stderr) == (0, "")
-
-
-def test_a_provider_is_not_removed_with_its_ledger_unnoticed(place: Place) -> None:
-    """It takes saying so; then nothing of the ledger stays, and of another provider's everything."""
-    place.enter("a" * 64)
-    place.enter("b" * 64, provider="notaris")
-    refused = place.run("provider", "remove", "gemeente")
-    assert refused.exit_code == 1
-    assert "has a ledger of 1 lines" in refused.stderr
-    assert place.run("provider", "remove", "gemeente", "--with-ledger").exit_code == 0
-
-    async def sizes(parts: Parts) -> tuple[int, int]:
-        return await Ledger(parts).size("gemeente"), await Ledger(parts).size("notaris")
-
-    assert place.do(sizes) == (0, 1)

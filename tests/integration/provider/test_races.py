@@ -14,10 +14,10 @@ from aiohttp import web
 
 from broker import deliveries, purge, withdrawal
 from broker.delivery import Delivery, acknowledge
-from broker.http.stopping import stopped
 from broker.parts import Parts
 from broker.providers import Provider
 from broker.purge import new_event_id
+from broker.stopping import stopped
 from broker.webhooks import rotated
 from broker.worker import LEASE_MARGIN_SECONDS, Worker, longest_attempt
 from sandbox.answers import ApiError

@@ -13,8 +13,11 @@ from broker.purge import new_event_id
 from broker.telemetry import sessions_total
 from sessions.change import Change
 from sessions.ending import stop
-from sessions.model import Session
+from sessions.errors import Refused
+from sessions.model import ENDS, Session, State
 from sessions.store.sessions import Opened
+
+_PAGE = 500
 
 
 async def stopped(parts: Parts, opened: Opened, by: Literal["citizen", "provider"]) -> Opened:
@@ -32,3 +35,27 @@ async def stopped(parts: Parts, opened: Opened, by: Literal["citizen", "provider
     if by_us:
         sessions_total.labels(after.session.state).inc()
     return after
+
+
+async def open_sessions(parts: Parts, provider_id: str) -> list[str]:
+    """The ids of a provider's sessions that did not end yet, as far as its list knows."""
+    found: list[str] = []
+    for state in (state for state in State if state not in ENDS):
+        ids: list[str] = []
+        while page := await parts.records.listed(
+            provider_id, reference=None, state=state, offset=len(ids), limit=_PAGE
+        ):
+            ids += (listed.id for listed in page)
+        found += ids
+    return found
+
+
+async def stop_all(parts: Parts, provider_id: str) -> None:
+    """Stop every open session of a provider, as if it did so itself. Raises Refused(busy)."""
+    for session_id in await open_sessions(parts, provider_id):
+        try:
+            opened = await parts.sessions.read(session_id)
+        except Refused:  # listed still, and gone
+            await parts.records.drop_listed(provider_id, session_id)
+        else:
+            await stopped(parts, opened, "provider")
