@@ -22,7 +22,6 @@ from sessions.lifecycle import (
     transition,
 )
 from sessions.model import (
-    ROLES,
     HouseholdPolicy,
     Language,
     Pairing,
@@ -166,7 +165,8 @@ def scan(session: Session, redeemed: str, phone: Phone, code: str, now: float) -
     """A phone redeems a token or typed code, once, and waits for its pairing code (`code` is its HMAC).
 
     The same device key may redeem the same token again within 90 seconds (the answer was lost): its pending phone is
-    replaced. Any other phone is refused. Raises Refused: token-invalid, already-paired, wrong-state, frozen.
+    replaced. For that a typed code stays known, to this phone alone, for as long as it was good and the phone waits.
+    Any other phone is refused. Raises Refused: token-invalid, already-paired, wrong-state, frozen.
     """
     pairing = session.pairing if phone.role == "applicant" else session.partner_pairing
     if pairing.pending is not None:
@@ -178,8 +178,10 @@ def scan(session: Session, redeemed: str, phone: Phone, code: str, now: float) -
         _refuse_expired(session, now)
     else:
         _open_pairing(session, "partner")
+    typed = pairing.typed if pairing.typed and same(pairing.typed.digest, redeemed) else None
     pending = PendingPhone(phone=phone, code=code, redeemed=redeemed, scanned_at=now)
-    return Change(session=_with_pairing(session, phone.role, Pairing(pending=pending)), spent_codes=_typed(pairing))
+    way = Pairing(typed=typed, pending=pending)
+    return Change(session=_with_pairing(session, phone.role, way), spent_codes=() if typed else _typed(pairing))
 
 
 def new_code(session: Session, phone_id: str, code: str, now: float) -> Change:
@@ -187,10 +189,9 @@ def new_code(session: Session, phone_id: str, code: str, now: float) -> Change:
 
     Raises Refused(pairing-ended).
     """
-    for role, pairing in zip(ROLES, (session.pairing, session.partner_pairing), strict=True):
-        pending = pairing.pending
+    for pending in (session.pairing.pending, session.partner_pairing.pending):
         if pending is not None and pending.phone.id == phone_id and now - pending.scanned_at < PAIRING_CODE_SECONDS:
-            return Change(session=_with_pairing(session, role, Pairing(pending=replace(pending, code=code))))
+            return Change(session=_still_waiting(session, replace(pending, code=code)))
     raise Refused("pairing-ended")
 
 
@@ -204,6 +205,7 @@ def link_here(
 ) -> Change:
     """The browser that started goes on on its own device: it redeems the token it was handed, and is linked at once.
 
+    The same device key may do so again while the token is good and nothing was done since (the answer was lost).
     `browser` is the HMAC of the browser's secret that came along. Raises Refused: token-invalid, taken-over.
     """
     shown = [t for t in session.pairing.tokens if now - t.issued_at < TOKEN_ACCEPTED_SECONDS]
@@ -212,10 +214,23 @@ def link_here(
         raise Refused("token-invalid")
     if not same(session.browser, browser):
         raise Refused("taken-over")
+    sealed = replace(phone, vault_key=seal(phone))
+    if session.phones:
+        return _link_again(session, sealed)
     scanned = replace(session, state=transition(session.state, Event.SCAN))
     _refuse_expired(scanned, now)
-    change = _link(scanned, replace(phone, vault_key=seal(phone)), event_id, now)
-    return replace(change, spent_codes=_typed(session.pairing))
+    change = _link(scanned, sealed, event_id, now)
+    return replace(change, session=replace(change.session, pairing=Pairing(tokens=(token,))))
+
+
+def _link_again(session: Session, phone: Phone) -> Change:
+    """The device that was linked here gets another token, and the session another vault key, as the former lies sealed
+    under a token nobody may have: only while nothing at all was done under it. The attempt goes on as it began.
+    """
+    fresh = replace(session, people=_people(session), records={}, partner_pairing=Pairing())
+    if session != fresh or [p.thumbprint for p in session.phones] != [phone.thumbprint]:
+        raise Refused("token-invalid")
+    return Change(session=replace(session, phones=(phone,)))
 
 
 def _is_shown(pairing: Pairing, redeemed: str, now: float) -> bool:
@@ -228,10 +243,20 @@ def _is_shown(pairing: Pairing, redeemed: str, now: float) -> bool:
 def _scan_again(session: Session, pending: PendingPhone, redeemed: str, phone: Phone, code: str, now: float) -> Change:
     if not same(pending.redeemed, redeemed):
         raise Refused("token-invalid")
-    if pending.phone.thumbprint != phone.thumbprint or now - pending.scanned_at >= TOKEN_ACCEPTED_SECONDS:
-        raise Refused("already-paired")
-    again = replace(pending, phone=phone, code=code)
-    return Change(session=_with_pairing(session, phone.role, Pairing(pending=again)))
+    typed = session.pairing.typed
+    late = now - pending.scanned_at >= TOKEN_ACCEPTED_SECONDS
+    late = late or (typed is not None and now - typed.issued_at >= TYPED_CODE_SECONDS)
+    if late or pending.phone.thumbprint != phone.thumbprint:
+        # A typed code can be guessed: who does must not hear that it was a good one.
+        raise Refused("token-invalid" if typed else "already-paired")
+    return Change(session=_still_waiting(session, replace(pending, phone=phone, code=code)))
+
+
+def _still_waiting(session: Session, pending: PendingPhone) -> Session:
+    """The session whose waiting phone is `pending`; what else its way in holds stays."""
+    role = pending.phone.role
+    pairing = session.pairing if role == "applicant" else session.partner_pairing
+    return _with_pairing(session, role, replace(pairing, pending=pending))
 
 
 def type_code(session: Session, code: str, seal: Seal, role: Role, event_id: str, now: float) -> Change:
@@ -262,7 +287,7 @@ def _link(session: Session, phone: Phone, event_id: str, now: float) -> Change:
         people=_people(session),
     )
     linked, effect = notice(linked, "paired", event_id)
-    return Change(session=linked, effects=(effect,))
+    return Change(session=linked, effects=(effect,), spent_codes=_typed(session.pairing))
 
 
 def _waiting(session: Session, role: Role) -> PendingPhone:
@@ -277,7 +302,7 @@ def _wrong_code(session: Session, role: Role, pending: PendingPhone) -> Change:
     tries = pending.tries + 1
     if tries >= PAIRING_TRIES:
         return replace(unpair(session, role), refusal="pairing-ended")
-    waiting = _with_pairing(session, role, Pairing(pending=replace(pending, tries=tries)))
+    waiting = _still_waiting(session, replace(pending, tries=tries))
     return Change(session=waiting, refusal="wrong-code", facts={"triesLeft": PAIRING_TRIES - tries})
 
 
@@ -286,7 +311,8 @@ def unpair(session: Session, role: Role = "applicant") -> Change:
     if role == "partner":
         return Change(session=replace(session, partner_pairing=Pairing()))
     state = transition(session.state, Event.UNPAIR)
-    return Change(session=replace(session, state=state, pairing=Pairing(), unpaired=True))
+    sent_away = replace(session, state=state, pairing=Pairing(), unpaired=True)
+    return Change(session=sent_away, spent_codes=_typed(session.pairing))
 
 
 def restart(session: Session) -> Change:
@@ -304,7 +330,8 @@ def restart(session: Session) -> Change:
         attempt_at=None,
         attempts=session.attempts + 1,
     )
-    return Change(session=fresh, empty_vault=True, effects=entries(session, "lapsed"))
+    gone = _typed(session.pairing)
+    return Change(session=fresh, empty_vault=True, effects=entries(session, "lapsed"), spent_codes=gone)
 
 
 def _people(session: Session) -> dict[str, PersonState]:

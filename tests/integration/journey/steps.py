@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urldefrag, urlsplit
 
 import aiohttp
 import msgspec
@@ -17,7 +18,7 @@ import pytest
 from broker.errors import CATALOGUE
 from broker.http.problems import MEDIA_TYPE, TYPE_PREFIX
 from sandbox.answers import ApiError
-from sandbox.browser import Browser
+from sandbox.browser import COOKIE, Browser
 from sandbox.citizen import collect, log_in
 from sandbox.personas import HOUSEHOLDS
 from sandbox.personas.facts import Person
@@ -68,6 +69,16 @@ def checked(status: int, media_type: str, body: bytes) -> Problem:
 def refused(code: str) -> pytest.RaisesExc[ApiError]:
     """The block must be refused with this code."""
     return pytest.raises(ApiError, match=rf"^{CATALOGUE[code].status} {code}:")
+
+
+async def handed_token(house: House, browser: Browser) -> str:
+    """The token a browser is handed for its own device."""
+    headers = {"Cookie": f"{COOKIE}={browser.cookie}", "Origin": house.url, "Accept": "application/json"}
+    async with house.http.post(f"{house.url}/j/same-device", headers=headers) as answer:
+        assert answer.status == 201
+        url = (await answer.json())["url"]
+    assert urldefrag(url).url == f"{house.url}/phone"
+    return urlsplit(url).fragment
 
 
 def new_jar() -> aiohttp.CookieJar:

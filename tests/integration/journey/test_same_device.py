@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from urllib.parse import urldefrag, urlsplit
 
 import aiohttp
 import msgspec
@@ -17,7 +16,7 @@ from sandbox.phone import Phone, PhoneView
 from schemas.base import Record
 from sessions.model import State
 from tests.house import House
-from tests.integration.journey.steps import refused
+from tests.integration.journey.steps import handed_token, refused
 from tests.integration.journey.visitor import PC, PHONE, Visitor, brought_to
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -35,16 +34,6 @@ DEVICES: dict[str, tuple[dict[str, str], bool]] = {
 def house(shared_house: House) -> House:
     """One for all: each test has sessions of its own."""
     return shared_house
-
-
-async def _handed(house: House, browser: Browser) -> str:
-    """The token a browser is handed for its own device."""
-    headers = {"Cookie": f"{COOKIE}={browser.cookie}", "Origin": house.url, "Accept": "application/json"}
-    async with house.http.post(f"{house.url}/j/same-device", headers=headers) as answer:
-        assert answer.status == 201
-        url = (await answer.json())["url"]
-    assert urldefrag(url).url == f"{house.url}/phone"
-    return urlsplit(url).fragment
 
 
 class _Linked(Record, frozen=True, kw_only=True):
@@ -104,7 +93,7 @@ async def test_the_token_is_good_with_its_own_browser_only(house: House) -> None
     """Sent to somebody else it links nobody: not without a cookie, not with a wrong one, not with another session's."""
     created, browser = await house.opened()
     _, other = await house.opened()
-    token = await _handed(house, browser)
+    token = await handed_token(house, browser)
     assert parse_token(token).session_id == created.id
     for cookie in ("", "nonsense", browser.cookie[:-1], other.cookie):
         async with _app_in(house, cookie) as thief:
@@ -118,18 +107,18 @@ async def test_the_token_is_good_with_its_own_browser_only(house: House) -> None
 async def test_the_token_is_good_for_ninety_seconds(house: House) -> None:
     """Later it links nobody, and the page hands out another."""
     _, browser = await house.opened()
-    token = await _handed(house, browser)
+    token = await handed_token(house, browser)
     await house.pass_time(91)
     async with _app_in(house, browser.cookie) as phone:
         with refused("token-invalid"):
             await _links(phone, token)
-        assert (await _links(phone, await _handed(house, browser))).linked
+        assert (await _links(phone, await handed_token(house, browser))).linked
 
 
 async def test_the_token_works_once(house: House) -> None:
-    """A second device, or the same one again, is refused; the one that was linked stays so."""
+    """A second device is refused, the same browser or not; the one that was linked stays so."""
     _, browser = await house.opened()
-    token = await _handed(house, browser)
+    token = await handed_token(house, browser)
     async with _app_in(house, browser.cookie) as phone, _app_in(house, browser.cookie) as second:
         await _links(phone, token)
         with refused("token-invalid"):
@@ -150,7 +139,7 @@ async def test_what_the_qr_shows_still_needs_its_code(house: House) -> None:
 async def test_who_was_taken_over_links_nothing(house: House) -> None:
     """A token from before another browser took over is void, whichever cookie comes along."""
     created, former = await house.opened()
-    token = await _handed(house, former)
+    token = await handed_token(house, former)
     browser = Browser(created.journey_url, house.http)
     await browser.start()
     for cookie in (former.cookie, browser.cookie):

@@ -112,6 +112,35 @@ async def test_one_token_and_one_device_twice(connection: Connection) -> None:
         assert left.pairing.tokens == ()
 
 
+async def _handed(store: SessionStore, made: Session) -> str:
+    session_id = await examples.opened(store, made)
+    await store.move(session_id, lambda s, now: pairing.show_token(s, "here", "applicant", now, s.browser), NOW)
+    return session_id
+
+
+def _links_here(by: Phone) -> Act:
+    def seal(to: Phone) -> bytes:
+        return to.id.encode()
+
+    return _moves(lambda s, now: pairing.link_here(s, "here", "browser", by, seal, random_text(), now))
+
+
+async def test_one_handed_token_and_two_devices(connection: Connection) -> None:
+    """The browser's cookie on two devices: one is linked, the other is told that it came too late."""
+    async for order, left in _played(connection, _handed, _links_here(phone(1)), _links_here(phone(2))):
+        assert {order.held, order.other} == {State.COLLECTING, "token-invalid"}, order
+        assert [p.id for p in left.phones] == ["phone-1" if order.held is State.COLLECTING else "phone-2"]
+
+
+async def test_one_handed_token_and_one_device_twice(connection: Connection) -> None:
+    """Both are answered, the one that was written last is linked with a key that is its own, and it is told once."""
+    again = replace(phone(1), id="phone-1-again", token="digest-again")
+    async for order, left in _played(connection, _handed, _links_here(phone(1)), _links_here(again)):
+        assert (order.held, order.other) == (State.COLLECTING, State.COLLECTING), order
+        assert [p.vault_key for p in left.phones] == [p.id.encode() for p in left.phones] != []
+        assert (len(left.phones), left.sequence) == (1, 2)  # opened and paired
+
+
 async def test_a_code_that_is_typed_as_its_phone_is_sent_away(connection: Connection) -> None:
     """Linked, or declined and not linked: nobody is linked who was sent away."""
     typed, declined = _moves(examples.linked), _moves(lambda s, _: pairing.unpair(s))

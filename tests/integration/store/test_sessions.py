@@ -273,12 +273,27 @@ async def test_a_new_typed_code_replaces_the_former(sessions: SessionStore) -> N
     assert await sessions.session_of_code(0, "second") == session_id
 
 
-@pytest.mark.parametrize("redeemed", ["typed", QR])
-async def test_a_scan_spends_the_typed_code(sessions: SessionStore, redeemed: str) -> None:
-    """Once a phone waits, by code or by QR, the code is good for nobody."""
+async def test_a_scan_spends_the_typed_code(sessions: SessionStore) -> None:
+    """Once a phone waits by QR, the code is good for nobody."""
     session_id = await examples.opened(sessions, session())
     await _shown(sessions, "typed", session_id)
-    await sessions.move(session_id, lambda s, now: pairing.scan(s, redeemed, phone(), "code", now), NOW)
+    await sessions.move(session_id, lambda s, now: pairing.scan(s, QR, phone(), "code", now), NOW)
+    assert await _outcome(sessions.session_of_code(0, "typed")) == "token-invalid"
+
+
+async def test_a_typed_code_is_then_good_for_who_typed_it_alone(sessions: SessionStore) -> None:
+    """Its answer may be lost: the same phone may ask again until it is linked; any other is refused, and told no more
+    than of a code that never was.
+    """
+    session_id = await examples.opened(sessions, session())
+    await _shown(sessions, "typed", session_id)
+
+    def typed(by: Phone) -> Any:
+        return _outcome(sessions.move(session_id, lambda s, now: pairing.scan(s, "typed", by, "code", now), NOW))
+
+    assert [await typed(phone()), await typed(phone(2)), await typed(phone())] == ["done", "token-invalid", "done"]
+    assert await sessions.session_of_code(0, "typed") == session_id
+    await sessions.move(session_id, examples.linked, NOW)
     assert await _outcome(sessions.session_of_code(0, "typed")) == "token-invalid"
 
 

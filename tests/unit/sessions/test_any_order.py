@@ -108,6 +108,16 @@ class Life(RuleBasedStateMachine):
         phone = lives.phone(self.fresh("phone"), pairing.role_of_token(self.session, digest))
         self.apply(lambda s: pairing.scan(s, digest, phone, "code", self.now))
 
+    @rule(role=ROLES, same_device=st.booleans())
+    def scan_again(self, role: Role, same_device: bool) -> None:
+        """The answer was lost, or somebody else has the token as well."""
+        way = self.session.pairing if role == "applicant" else self.session.partner_pairing
+        if way.pending is not None:
+            redeemed, phone = way.pending.redeemed, lives.phone(self.fresh("phone"), role)
+            if same_device:
+                phone = msgspec.structs.replace(phone, thumbprint=way.pending.phone.thumbprint)
+            self.apply(lambda s: pairing.scan(s, redeemed, phone, "code", self.now))
+
     @rule(role=ROLES, right=st.sampled_from([True, True, False]))
     def type_code(self, role: Role, right: bool) -> None:
         code = "code" if right else "wrong"
@@ -122,6 +132,8 @@ class Life(RuleBasedStateMachine):
         self.apply(lambda s: pairing.show_token(s, digest, "applicant", self.now, own or "none"))
         self.seen = self.now
         self.apply(lambda s: pairing.link_here(s, digest, browser, phone, lives.seal, "evt", self.now))
+        again = msgspec.structs.replace(phone, id=self.fresh("phone"))
+        self.apply(lambda s: pairing.link_here(s, digest, browser, again, lives.seal, "evt", self.now))
 
     @rule(role=ROLES)
     def new_code(self, role: Role) -> None:
@@ -279,10 +291,10 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def a_phone_waits_exactly_while_pairing(self) -> None:
         assert (self.session.pairing.pending is not None) == (self.session.state is State.PAIRING)
+        pending, typed = self.session.pairing.pending, self.session.pairing.typed
         if self.session.state is not State.OPENED:
-            assert self.session.pairing.tokens == ()
-            assert self.session.pairing.typed is None
-        typed = self.session.pairing.typed
+            assert all(token.browser for token in self.session.pairing.tokens)
+            assert typed is None or (pending is not None and pending.redeemed == typed.digest)
         assert self.codes == ({typed.digest} if typed else set())
 
     @invariant()

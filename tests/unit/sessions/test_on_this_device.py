@@ -28,14 +28,15 @@ def test_the_browser_that_started_is_linked_at_once() -> None:
     after = change.session
     assert (after.state, after.attempt_at, set(after.people)) == (State.COLLECTING, NOW, {"applicant", "partner"})
     assert [phone.vault_key for phone in after.phones] == [seal(lives.phone())]
-    assert after.pairing.tokens == ()
     assert [(e.kind, e.type) for e in change.effects] == [("notice", "paired")]
 
 
-def test_linking_here_spends_a_typed_code_that_was_shown() -> None:
+def test_linking_here_spends_what_else_was_shown() -> None:
     """What the page showed for another phone is good for nothing afterwards."""
-    shown = pairing.show_typed_code(handed(), "typed", NOW).session
-    assert link(shown).spent_codes == ("typed",)
+    shown = pairing.show_token(handed(), "qr", "applicant", NOW).session
+    change = link(pairing.show_typed_code(shown, "typed", NOW).session)
+    assert change.spent_codes == ("typed",)
+    assert ([token.digest for token in change.session.pairing.tokens], change.session.pairing.typed) == (["here"], None)
 
 
 @pytest.mark.parametrize("browser", ["", "another"])
