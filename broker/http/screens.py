@@ -35,7 +35,7 @@ from sessions.lifecycle import PAIRING_CODE_SECONDS, attempt_end
 from sessions.model import ROLES, PendingPhone, Role, Session, State
 
 Facts = dict[str, object]
-_ANSWERED = ("collected", "partial", "doubted", "absent", "skipped")
+_OVER = ("collected", "partial", "doubted", "absent", "skipped")
 # What a file picker offers first; what a file is, is found out from its content. Plug-ins may take all three.
 _ACCEPT = {
     **dict.fromkeys(("mijnoverheid", "uwv", "belastingdienst"), ".pdf,application/pdf"),
@@ -196,7 +196,7 @@ def _progress(language: Language, it: Collecting, labels: Mapping[str, str]) -> 
     """How far it is, in a sentence that changes when something did."""
     people = (*it.mine, *((it.other,) if it.other else ()))
     sources = [source for person in people for source in person.sources]
-    told = [text(language, "phone.ophalen.progress", done=sum(s.state in _ANSWERED for s in sources), all=len(sources))]
+    told = [text(language, "phone.ophalen.progress", done=sum(s.state in _OVER for s in sources), all=len(sources))]
     mine = [(labels.get(s.id, s.id), s) for person in it.mine for s in person.sources]
     told += [text(language, "phone.ophalen.busy", source=name) for name, s in mine if s.state == "fetching"]
     down = list(dict.fromkeys(name for name, s in mine if s.trouble))
@@ -241,6 +241,7 @@ async def _verzenden(request: AnyRequest, caller: Caller) -> Facts:
         "partial": is_partial(session),
         "last": len([a for a in adults if not a.given]) == 1 and not others and not strangers,
         "bsn_basis": session.profile.bsn_basis,
+        "purge_receipt": None,
         "declining": {
             "applicant": "decline_ends",
             "partner": "leave_alone" if one_person_allowed(session) else "leave_ends",

@@ -30,7 +30,7 @@ from schemas.payload import Content, Document
 from schemas.pension import Pension, SchemePension, StatePension, SurvivorPension
 from schemas.records import Finding
 from schemas.wealth import Balance, RealEstate, Vehicle
-from sessions.model import ROLES, Role, Session, SourceStatus
+from sessions.model import ANSWERED, ROLES, Role, Session
 
 CategoryName = Literal["persons", "incomes", "pensions", "possessions", "debts"]
 
@@ -43,7 +43,6 @@ _FIELDS: dict[CategoryName, tuple[str, ...]] = {
 }
 _MUTUAL = ("partner", "ex-partner", "cohabitant")
 _UNFINISHED = ("todo", "login", "fetching")
-_ANSWERED = (SourceStatus.COLLECTED, SourceStatus.ABSENT)
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,7 +126,7 @@ def asked(session: Session, manifests: Mapping[str, Manifest], shown: Iterable[s
     unanswered: dict[str, tuple[str, ...]] = {}
     for source in session.profile.sources:
         manifest = manifests.get(source)
-        ready = bool(people) and all(p.sources[source].status in _ANSWERED for p in people if source in p.sources)
+        ready = bool(people) and all(p.sources[source].status in ANSWERED for p in people if source in p.sources)
         for category in _categories(fields.intersection(manifest.fields if manifest else ())):
             told = answered if ready else unanswered
             told[category] = (*told.get(category, ()), source)

@@ -185,11 +185,14 @@ async def test_changing_ones_mind_before_the_other_adult_consents(scene: Scene) 
 
 
 async def test_the_receipt_can_be_kept(scene: Scene) -> None:
-    """Both screens give it as a file: the phone with the consents, the PC without anything personal."""
+    """Both screens give it as a file: the phone with the consents, the PC without anything personal. Coming back to the
+    phone's page, from where the provider's link leads, loses nothing.
+    """
     pc, phone = await ready(scene)
     await phone.go_to("verzenden")
     await phone.consent("applicant")
     await phone.sees_title("phone.end.delivered.title")
+    await phone.page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
     from_phone = await phone.downloaded("phone.receipt.download")
     assert from_phone["consents"][0]["receipt"]["person"] == "applicant"
     assert (await scene.house.office.check_receipt(from_phone["purgeReceipt"]))["state"] == "delivered"

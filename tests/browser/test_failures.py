@@ -56,7 +56,7 @@ async def test_back_from_a_login_in_another_browser(scene: Scene) -> None:
 
 
 async def test_the_browsers_back_button_after_a_login(scene: Scene) -> None:
-    """Going back may end in a login that was used: that is said, and everything is still there."""
+    """Going back may end in a login that was used: everything is still there, and nobody is told to log in again."""
     phone = await linked_phone(scene)
     await phone.collect("applicant", "mijnoverheid", "single")
     phone.window.watch.expect("^410 POST /phone/v1/logins/callback$")
@@ -65,6 +65,7 @@ async def test_the_browsers_back_button_after_a_login(scene: Scene) -> None:
         await phone.back()
     await phone.on_screen("ophalen")
     await phone.sees_source("applicant", "mijnoverheid", "collected")
+    await expect(phone.page.get_by_role("alert")).to_have_count(0)
 
 
 async def test_a_wrong_pairing_code_three_times(scene: Scene) -> None:
@@ -107,6 +108,49 @@ async def test_a_code_that_took_too_long(scene: Scene) -> None:
     await scene.pass_time(125)
     await pc.sees_title("pc.qr.title")
     await phone.sees_title("phone.unpaired.title")
+
+
+async def test_a_phone_that_waits_when_it_is_all_over(scene: Scene) -> None:
+    """The provider stops while the code stands on the phone: nobody is sent to a QR code that is not there."""
+    pc, phone = await at_qr(scene)
+    await phone.opens(await pc.qr())
+    await phone.accept()
+    phone.window.watch.expect("^4")
+    assert scene.session is not None
+    await scene.house.office.cancel(scene.session.id)
+    await phone.sees_title("phone.out.title")
+    await pc.sees_title("pc.end.provider.title", provider=scene.provider("nl"))
+
+
+async def test_a_no_that_comes_too_late(scene: Scene) -> None:
+    """The code was typed just before: the phone shows that it is linked, and goes on hearing what happens."""
+    pc, phone = await at_qr(scene)
+    await phone.opens(await pc.qr())
+    code = await phone.accept()
+    phone.window.watch.expect("^409 DELETE /phone/v1/pairing$")
+
+    async def late(route: Route) -> None:
+        await pc.type_code(code)
+        await pc.sees_title("pc.progress.title")
+        await route.fallback()
+
+    await phone.page.route("**/phone/v1/pairing", late)
+    await phone.act("refuse")
+    await phone.on_screen("ophalen")
+    await pc.stop()
+    await phone.sees_title("phone.end.citizen.title")
+
+
+async def test_a_scan_in_a_window_that_was_open_for_long(scene: Scene) -> None:
+    """The app may have stood open for a quarter of an hour before a code is scanned with it: the time goes on."""
+    pc, phone = await at_qr(scene)
+    await phone.back()
+    await phone.on_screen("welcome")
+    await scene.pass_time(15 * 60)
+    await pc.reload()
+    address = await pc.qr()
+    await phone.page.evaluate("address => { location.href = address; }", address)
+    await phone.on_screen("confirm")
 
 
 async def test_a_qr_code_that_was_used(scene: Scene) -> None:
@@ -189,6 +233,26 @@ async def test_a_network_that_is_lost_while_a_login_comes_back(scene: Scene) -> 
 
     await phone.page.route("**/phone/v1/logins/callback", unreachable)
     assert await phone.collect("applicant", "mijnoverheid", "single") == "collected"
+
+
+async def test_a_login_whose_answer_is_lost(scene: Scene) -> None:
+    """The broker heard it, and fetches; sent again it is not known any more, which is no reason to do it again."""
+    phone = await linked_phone(scene)
+    phone.window.watch.expect("^offline")
+    phone.window.watch.expect("^410 POST /phone/v1/logins/callback$")
+    lost = iter([True])
+
+    async def lose(route: Route) -> None:
+        if next(lost, False):
+            await route.fetch()
+            await route.abort("connectionreset")
+        else:
+            await route.fallback()
+
+    await phone.page.route("**/phone/v1/logins/callback", lose)
+    assert await phone.collect("applicant", "mijnoverheid", "single") == "collected"
+    await expect(phone.page.get_by_role("alert")).to_have_count(0)
+    assert next(lost, None) is None
 
 
 async def test_touching_twice_asks_once(scene: Scene) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from sandbox.personas import HOUSEHOLDS
 from tests.browser.people import AtPc, WithPhone, at_qr, linked
@@ -28,7 +28,9 @@ async def let_in(first: WithPhone, second: WithPhone) -> None:
 
 
 async def test_the_partner_on_a_phone_of_their_own(scene: Scene) -> None:
-    """Each collects, looks and consents on their own phone; what goes is of both."""
+    """Each collects, looks and consents on their own phone; what goes is of both. A proof of consent can be kept once
+    it is given: who comes back only after the end reads where it is.
+    """
     pc, first, second = await couple(scene)
     await first.collect_all("applicant", "married-couple")
     await let_in(first, second)
@@ -51,9 +53,16 @@ async def test_the_partner_on_a_phone_of_their_own(scene: Scene) -> None:
     await second.go_to("verzenden")
     await first.consent("applicant")
     await first.reads("phone.verzenden.waiting_for_partner")
+    kept = await first.downloaded("phone.receipt.download")
+    assert [consent["receipt"]["person"] for consent in kept["consents"]] == ["applicant"]
+    await first.away()
     await second.consent("partner")
-    for phone in (first, second):
-        await phone.sees_title("phone.end.delivered.title")
+    elsewhere = second.words("phone.receipt.elsewhere", provider=scene.provider("nl"))
+    await second.sees_title("phone.end.delivered.title")
+    await expect(second.page.get_by_text(elsewhere)).to_be_hidden()
+    await first.back()
+    await first.sees_title("phone.end.delivered.title")
+    await expect(first.page.get_by_text(elsewhere)).to_be_visible()
     await pc.sees_title("pc.end.delivered.title")
 
 
@@ -80,6 +89,22 @@ async def test_a_wrong_code_of_the_partners_phone_is_told(scene: Scene) -> None:
     await field.fill(code)
     await first.press("phone.partner_own.approve")
     await second.on_screen("ophalen")
+
+
+async def test_a_code_for_the_partner_that_cannot_be_renewed_now(scene: Scene) -> None:
+    """A broker that is too busy for one moment is asked again: the code appears without a touch."""
+    _, first, _ = await couple(scene)
+    answers = iter([503, 429])
+    first.window.watch.expect(r"^(503|429) POST /phone/v1/pairing-tokens$")
+
+    async def refuse(route: Route) -> None:
+        status = next(answers, None)
+        headers = {"cache-control": "no-store"}
+        await (route.fallback() if status is None else route.fulfill(status=status, headers=headers))
+
+    await first.page.route("**/phone/v1/pairing-tokens", refuse)
+    assert await first.partner_qr()
+    assert next(answers, None) is None
 
 
 async def test_a_partner_who_does_not_take_part(scene: Scene) -> None:

@@ -5,7 +5,7 @@ import { pageIn } from "./swap.js";
 const BASE = "/phone/v1";
 const NONCE_GOOD_MS = 4 * 60_000; // the broker takes one for five minutes at least
 const PATIENCE_MS = 30_000;
-const PAUSES_MS = [1000, 2000, 4000, 8000, 15_000];
+const LONGEST_PAUSE_MS = 15_000;
 const UNREACHABLE = [502, 503, 504];
 // "replayed": browsers resend what broke (RFC 9110, 9.2.2).
 const ASK_AGAIN = ["use-dpop-nonce", "invalid-proof", "replayed"];
@@ -28,10 +28,12 @@ let heardAt = -Infinity;
 let ahead = 0; // how far the broker's clock is ahead of ours
 let leaving = false;
 addEventListener("pagehide", () => { leaving = true; });
+addEventListener("pageshow", () => { leaving = false; });
 
-/** From now on requests come from this device. @param {import("./keys.js").Device | null} given */
+/** From now on requests come from this device, which it gives back. @param {import("./keys.js").Device | null} given */
 export function speakAs(given) {
   device = given;
+  return device;
 }
 
 /** Whether there is a token to come with. */
@@ -111,7 +113,7 @@ async function reached(attempt, patient, signal) {
     }
     if (leaving) await new Promise(() => {}); // the page is being left: its requests end with it
     connection.dispatchEvent(new Event("lost"));
-    await pause(PAUSES_MS[Math.min(tries, PAUSES_MS.length - 1)]);
+    await pause(Math.min(1000 * 2 ** tries, LONGEST_PAUSE_MS));
   }
 }
 

@@ -4,6 +4,7 @@ import { call, Refusal } from "./api.js";
 
 export const memory = { code: "", receipts: [], qr: null };
 let renewal = 0;
+const AGAIN_MS = 5000;
 
 /** Puts it where a screen has a place for it. @param {HTMLElement} section */
 export function showMemory(section) {
@@ -16,7 +17,9 @@ export function showMemory(section) {
 }
 
 function showReceipts(place, language) {
-  place.hidden = !memory.receipts.length && !place.dataset.purge;
+  const some = memory.receipts.length > 0;
+  place.hidden = !some && !place.dataset.purge;
+  place.querySelector(".elsewhere")?.toggleAttribute("hidden", some);
   const pattern = place.querySelector("#receipt-template").content;
   for (const { receipt } of memory.receipts) {
     const shown = document.importNode(pattern, true);
@@ -45,7 +48,9 @@ export async function renewQr() {
     place()?.replaceChildren(memory.qr.cloneNode(true));
     renewal = setTimeout(renewQr, renewAfterSeconds * 1000);
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error; // a phone scanned meanwhile: the events tell
+    if (!(error instanceof Refusal)) throw error;
+    // Where a phone scanned meanwhile the events tell.
+    if (error.status >= 500 || error.status === 429) renewal = setTimeout(renewQr, AGAIN_MS);
   }
 }
 
@@ -67,5 +72,5 @@ export function download({ purge, filename }) {
   const file = new Blob([JSON.stringify(proof, null, 2)], { type: "application/json" });
   const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(file), download: filename });
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

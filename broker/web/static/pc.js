@@ -116,7 +116,7 @@ function catchUp() {
 
 /** Back from sleep, from another window or from no connection: a new stream begins with how things are. */
 function resume() {
-  if (!live()) return;
+  if (!live() || document.hidden) return;
   unfollow();
   follow();
   tick();
@@ -154,12 +154,8 @@ document.addEventListener("submit", (event) => {
     setTimeout(() => (button.disabled = false), PATIENCE_MS);
   }
 });
-document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) resume();
-});
-addEventListener("pageshow", (event) => {
-  if (event.persisted) resume();
-});
+document.addEventListener("visibilitychange", resume);
+addEventListener("pageshow", ({ persisted }) => { if (persisted) resume(); });
 addEventListener("online", resume);
 addEventListener("offline", () => live() && offline());
 setInterval(tick, 1000);

@@ -8,8 +8,7 @@ import { current, dress, endsAt, fillings, hush, showOwn, showSent, tell } from 
 import { follow, unfollow } from "./stream.js";
 import { announce, pageIn, released } from "./swap.js";
 
-const TABS = ["ophalen", "bekijken", "verzenden"];
-const PLACES = [...TABS, "partner", "partner-phone"];
+const PLACES = ["ophalen", "bekijken", "verzenden", "partner", "partner-phone"];
 const OUT = ["wrong-secret", "session-ended", "unknown-session", "unauthorized", "invalid-proof"];
 const RETURNED = ["state", "code", "error"];
 const SLOW_MS = 1000;
@@ -24,30 +23,27 @@ let seen = "";
 // Opening
 
 async function open({ pathname, search, hash } = location) {
-  learn(document);
   const word = hash.slice(1);
   history.replaceState(null, "", `/phone${PLACES.includes(word) ? hash : ""}`);
-  device = (await kept()) ?? null;
-  speakAs(device);
+  device = speakAs((await kept()) ?? null);
   if (pathname.endsWith("/terug")) await comeBack(new URLSearchParams(search));
   else if (word.includes(".")) await pair({ token: word });
-  else if (known()) await goOn(word);
-  else showOwn("welcome");
+  else await goOn(word);
 }
 
 /** Back from a login, with what the identity provider says. In another browser than before nothing can be done. */
 async function comeBack(told) {
-  if (!known()) {
-    showOwn("elsewhere");
-    return;
-  }
+  if (!known()) return showOwn("elsewhere");
   const given = Object.fromEntries([...told].filter(([name, value]) => RETURNED.includes(name) && value));
-  const problem = given.state || given.error ? await refusalOf(() => call("POST", "/logins/callback", given)) : null;
-  await goOn("ophalen");
-  if (problem) tell(problem);
+  const refusal = given.state || given.error ? await refusalOf(() => call("POST", "/logins/callback", given)) : null;
+  await goOn();
+  // Unknown while no source waits for it: it was heard before, its answer lost.
+  const isOver = refusal?.message === "login-unknown" && !document.querySelector("[data-state=login]");
+  if (refusal && !isOver) tell(refusal.problem);
 }
 
 async function goOn(name) {
+  if (!known()) return showOwn("welcome");
   await show(name || "ophalen");
   if (known()) follow(changed, look);
 }
@@ -55,21 +51,18 @@ async function goOn(name) {
 /** Links this device with what was scanned or typed; with the key of an answer that was lost, if there is one. */
 async function pair(way) {
   const before = device;
-  device = { keys: device && !device.token ? device.keys : await newKeys(), token: "" };
+  device = speakAs({ keys: before && !before.token ? before.keys : await newKeys(), token: "" });
   if (!before?.token) await keep(device);
-  speakAs(device);
-  const problem = await refusalOf(async () => {
+  const refusal = await refusalOf(async () => {
     const paired = await call("POST", "/pairings", way);
     device.token = paired.accessToken;
     memory.code = paired.pairingCode ?? "";
     await keep(device);
   });
-  if (!problem) return goOn(memory.code ? "confirm" : "ophalen");
-  device = before ?? device;
-  speakAs(device);
-  if (known()) await goOn("ophalen");
-  else if (current().dataset.screen !== "welcome") showOwn("welcome");
-  tell(problem, way.token ? "" : "typed-send");
+  if (!refusal) return goOn(memory.code ? "confirm" : "");
+  device = speakAs(before ?? device);
+  if (known() || current().dataset.screen !== "welcome") await goOn();
+  tell(refusal.problem, way.token ? "" : "typed-send");
 }
 
 async function refusalOf(act) {
@@ -77,7 +70,7 @@ async function refusalOf(act) {
     await act();
     return null;
   } catch (error) {
-    if (error instanceof Refusal) return error.problem;
+    if (error instanceof Refusal) return error;
     throw error;
   }
 }
@@ -86,19 +79,16 @@ async function refusalOf(act) {
 
 /** Shows a screen, or the one that fits. Of several asked for at a time the last counts. `calm`: it can wait. */
 async function show(name, calm = false) {
-  asked += 1;
+  const mine = ++asked;
   wanted = name;
-  const mine = asked;
-  try {
+  const refusal = await refusalOf(async () => {
     if (name === "code" && !memory.code) await refusalOf(renewCode); // only the page that was left knew the first
     const screen = (await pageIn(await ask("GET", `/screens/${name}`))).querySelector(".screen");
     await refusalOf(() => gather(screen.dataset.receipts));
     if (calm) await released();
-    if (mine === asked && !(calm && isAsking())) await showSent(screen);
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    if (mine === asked) await refused(error.problem);
-  }
+    if (mine === asked && !(calm && asking())) await showSent(screen);
+  });
+  if (refusal && mine === asked) await refused(refusal.problem);
   if (mine === asked) await settle(current().dataset.screen);
 }
 
@@ -106,10 +96,10 @@ async function renewCode() {
   memory.code = (await call("POST", "/pairing/code")).pairingCode;
 }
 
-async function refused(problem) {
+async function refused({ code }) {
   const waiting = ["confirm", "code"].includes(current().dataset.screen);
-  if (waiting || problem.code === "pairing-ended") await leave("unpaired");
-  else if (OUT.includes(problem.code)) await leave("out");
+  if (code === "pairing-ended" || (waiting && code === "wrong-secret")) await leave("unpaired");
+  else if (OUT.includes(code)) await leave("out");
   else showOwn("failed");
 }
 
@@ -118,19 +108,15 @@ async function settle(screen) {
   wanted = screen;
   if (PLACES.includes(screen) && location.hash !== `#${screen}`) history.replaceState(null, "", `/phone#${screen}`);
   if (screen === "partner-phone") renewQr();
-  if (screen !== "end") return;
-  history.replaceState(null, "", "/phone");
-  await letGo();
+  if (screen === "end") await letGo();
 }
 
-/** Whether a question stands open. */
-function isAsking() {
-  return document.querySelector("dialog[open]") !== null;
-}
+/** The question that stands open. */
+const asking = () => document.querySelector("dialog[open]");
 
 /** The wanted screen as it is now; a question that stands open first gets its answer. */
 async function look() {
-  if (known() && !isAsking()) await show(wanted, true);
+  if (known() && !asking()) await show(wanted, true);
 }
 
 /** Whether a view of the session is news; only its time being longer is none. */
@@ -145,8 +131,8 @@ const changed = (view) => isNews(view) && look();
 
 async function letGo() {
   unfollow();
-  device = null;
-  speakAs(null);
+  device = speakAs(null);
+  history.replaceState(null, "", "/phone");
   await forget();
 }
 
@@ -155,7 +141,6 @@ async function leave(name) {
   await letGo();
   memory.code = "";
   memory.receipts = [];
-  history.replaceState(null, "", "/phone");
   showOwn(name);
 }
 
@@ -168,18 +153,21 @@ const ACTIONS = {
   accept: () => show("code"),
   refuse: async () => {
     unfollow();
-    await call("DELETE", "/pairing");
+    await call("DELETE", "/pairing").catch((error) => {
+      follow(changed, look); // linked just before, or not heard
+      throw error;
+    });
     await leave("declined");
   },
   welcome: () => showOwn("welcome"),
-  reload: () => (known() ? goOn(location.hash.slice(1)) : showOwn("welcome")),
+  reload: () => goOn(location.hash.slice(1)),
   collect: async (data) => {
     const { url } = await call("POST", `${part(data)}/login`);
     if (url) location.assign(url);
     else await show("ophalen");
   },
   skip: (data, { reason }) => after(call("POST", `${part(data)}/skip`, { reason })),
-  upload: (data, _, field) => upload(data, field),
+  upload,
   halt: ({ file }) => uploads.get(file)?.abort(),
   "take-back": (data) => after(call("DELETE", `${part(data)}/upload`)),
   approve: ({ pairing }, { code }) => after(call("POST", `/pairings/${pairing}/approval`, { code }), "ophalen"),
@@ -202,19 +190,16 @@ const ACTIONS = {
     await look();
   },
   language: async ({ language }) => {
-    if (known()) {
-      await call("PUT", "/language", { language });
-      return look();
-    }
+    if (known()) return after(call("PUT", "/language", { language }));
     await dress(language);
     showOwn(current().dataset.screen);
   },
   open: ({ dialog }) => {
-    const asking = document.getElementById(dialog);
-    asking.showModal();
-    asking.querySelector("[data-action=close]").focus();
+    const question = document.getElementById(dialog);
+    question.showModal();
+    question.querySelector("[data-action=close]").focus();
   },
-  close: () => closeDialog(),
+  close: () => asking()?.close(),
   download: () => download(document.getElementById("receipts").dataset),
   print: () => print(),
 };
@@ -226,7 +211,7 @@ async function after(request, name) {
 }
 
 /** Hands a chosen file over; it may have gone from where it lay. */
-async function upload(data, field) {
+async function upload(data, _, field) {
   const { id, files: [file] } = field;
   const own = new AbortController();
   uploads.set(id, own);
@@ -252,10 +237,6 @@ function showOffline(is) {
   notice.hidden = !is;
 }
 
-function closeDialog() {
-  document.querySelector("dialog[open]")?.close();
-}
-
 /** Does what a button or form asks for, once at a time. */
 async function act(source, button, fields) {
   if (running.has(button.id)) return;
@@ -264,12 +245,9 @@ async function act(source, button, fields) {
   running.add(button.id);
   showRunning(document);
   try {
-    await patiently(ACTIONS[action](source.dataset, fields, source));
-    if (action !== "open") closeDialog();
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    closeDialog();
-    await unwell(error, button.id);
+    const refusal = await refusalOf(() => patiently(ACTIONS[action](source.dataset, fields, source)));
+    if (action !== "open") asking()?.close();
+    if (refusal) await unwell(refusal, button.id);
   } finally {
     running.delete(button.id);
     showRunning(document);
@@ -324,18 +302,19 @@ document.addEventListener("visibilitychange", renewQr);
 addEventListener("beforeprint", () => document.getElementById("receipt-details")?.setAttribute("open", ""));
 addEventListener("close", look, { capture: true }); // of a dialog: what changed meanwhile
 addEventListener("hashchange", ({ newURL }) => {
-  const target = new URL(newURL); // not `location`: a screen that came in between may have put its own name there
+  const target = new URL(newURL); // not `location`: a screen that came in may have put its name there
   const word = target.hash.slice(1);
   if (word.includes(".")) open(target);
   else if (known() && PLACES.includes(word)) patiently(show(word));
 });
-addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
+addEventListener("pageshow", ({ persisted }) => { if (persisted && known()) location.reload(); });
 addEventListener("online", look);
 addEventListener("renew", look);
 addEventListener("offline", () => showOffline(true));
 connection.addEventListener("lost", () => showOffline(true));
 connection.addEventListener("back", () => showOffline(false));
 
+learn(document);
 open().catch((error) => {
   showOwn("failed");
   throw error;

@@ -18,8 +18,8 @@ export function current() {
 
 /** Shows one of the screens that need no session. */
 export function showOwn(name) {
-  const template = document.getElementById(`screen-${name}`);
-  place(document.importNode(template.content.querySelector("section"), true));
+  const { content } = document.getElementById(`screen-${name}`);
+  place(document.importNode(content.querySelector("section"), true));
 }
 
 /** Shows a screen as the broker sent it. @param {HTMLElement} section */
@@ -62,8 +62,7 @@ function frame({ dataset }) {
   at("stop").hidden = dataset.stop === undefined;
   at("languages").hidden = ["sent", "end"].includes(dataset.screen);
   for (const tab of at("tabs").children) {
-    if (tab.hash === `#${dataset.screen}`) tab.setAttribute("aria-current", "page");
-    else tab.removeAttribute("aria-current");
+    tab.ariaCurrent = tab.hash === `#${dataset.screen}` ? "page" : null;
   }
   if (!dataset.brand) return;
   at("who").textContent = dataset.provider;
@@ -72,14 +71,12 @@ function frame({ dataset }) {
 
 function wear({ brand, logo }) {
   if (!document.getElementById("colours")) {
-    const link = Object.assign(document.createElement("link"), { id: "colours", rel: "stylesheet" });
-    link.href = `/brand/${brand}/colours.css`;
-    document.head.append(link);
+    const sheet = { id: "colours", rel: "stylesheet", href: `/brand/${brand}/colours.css` };
+    document.head.append(Object.assign(document.createElement("link"), sheet));
   }
   if (logo && !document.getElementById("logo")) {
-    const image = Object.assign(document.createElement("img"), { id: "logo", className: "logo", alt: logo });
-    image.src = `/brand/${brand}/logo`;
-    document.querySelector(".top .names").after(image);
+    const image = { id: "logo", className: "logo", alt: logo, src: `/brand/${brand}/logo` };
+    document.querySelector(".top .names").after(Object.assign(document.createElement("img"), image));
   }
 }
 

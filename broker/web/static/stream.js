@@ -74,14 +74,12 @@ async function listen(changed, signal) {
 /** The views in a stream. `end` is called when it falls silent. */
 async function* events(body, end) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let silence = setTimeout(end, SILENT_MS);
   let text = "";
   try {
     for (;;) {
-      const { value, done } = await reader.read();
+      const silence = setTimeout(end, SILENT_MS);
+      const { value, done } = await reader.read().finally(() => clearTimeout(silence));
       if (done) return;
-      clearTimeout(silence);
-      silence = setTimeout(end, SILENT_MS);
       const blocks = (text + value).split("\n\n");
       text = blocks.pop();
       for (const block of blocks) {
@@ -90,7 +88,6 @@ async function* events(body, end) {
       }
     }
   } finally {
-    clearTimeout(silence);
     reader.cancel().catch(() => {});
   }
 }

@@ -69,9 +69,9 @@ function keep(main) {
 function restore(main, { focused, typed, open, files }) {
   // A file may be being chosen: it comes to the field that was touched.
   for (const field of files) document.getElementById(field.id)?.replaceWith(field);
-  for (const id of open) main.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   for (const [id, checked, value] of typed) {
-    const field = main.querySelector(`#${CSS.escape(id)}`);
+    const field = document.getElementById(id);
     if (!field) continue;
     if (["checkbox", "radio"].includes(field.type)) field.checked = checked;
     else field.value = value;

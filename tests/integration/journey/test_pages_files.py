@@ -57,7 +57,9 @@ async def test_where_files_are_all_nobody_is_asked_to_log_in(
         assert text(language, "phone.welcome.collect") not in welcome
         for address in ("/", "/privacy", "/accessibility"):
             async with house.http.get(f"{house.url}{address}?lang={language}") as answer:
-                assert "DigiD" not in page(await answer.text()).words()
+                words = page(await answer.text()).words()
+            assert "DigiD" not in words
+            assert not [name for name in ("own", "phones") if text(language, f"info.privacy.partner.{name}") in words]
 
 
 async def test_only_what_the_sessions_sources_need_is_on_the_list(

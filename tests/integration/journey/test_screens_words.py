@@ -39,7 +39,7 @@ def test_every_button_does_something() -> None:
     asked = set(re.findall(r'data-action="([a-z-]+)"', HTML))
     asked |= set(re.findall(r'pieces\.asking\(.*?, "([a-z]+)"(?:, [\w."]+)?\) }}', HTML))
     table = SCRIPTS["phone.js"].partition("const ACTIONS = {")[2].partition("\n};")[0]
-    assert asked == {name.strip('"') for name in re.findall(r'^  ("?[a-z-]+"?):', table, flags=re.MULTILINE)}
+    assert asked == {name.strip('"') for name in re.findall(r'^  ("?[a-z-]+"?)[:,]', table, flags=re.MULTILINE)}
 
 
 def test_every_element_a_script_looks_for_exists() -> None:
