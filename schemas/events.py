@@ -27,7 +27,6 @@ class EventData(Record, frozen=True, kw_only=True):
     session_id: str
     sequence: int
     reference: str | None = None
-    state: str | None = None
     reason: str | None = None
     payload: str | None = None
     payload_url: str | None = None

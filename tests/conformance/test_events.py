@@ -26,7 +26,6 @@ EVERYTHING = EventData(
     session_id="0" * 22,
     sequence=2**31 - 1,
     reference="r" * 64,
-    state="delivered",
     reason="provider",
     payload="a.b.c.d.e",
     payload_url="https://brug.example/v1/sessions/x/payload",

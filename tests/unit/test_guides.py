@@ -12,12 +12,13 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import click
 import msgspec
 import pytest
 from aiohttp import web
+from cryptography.exceptions import InvalidSignature
 from jwcrypto import jwk
 from prometheus_client import Metric
 
@@ -25,6 +26,7 @@ from broker import delivery, oauth, providers
 from broker.cli import main
 from broker.creation import HOUR, SessionRequest
 from broker.errors import CATALOGUE
+from broker.keys import Keys, make, renewed
 from broker.settings import Settings, documented, load
 from broker.telemetry import metrics
 from connectors import registry
@@ -36,7 +38,8 @@ from connectors.registry import default_registry
 from connectors.testing import ConnectorConformance
 from sandbox.citizen import collect
 from sandbox.stage import SOURCES
-from sessions import lifecycle
+from sessions import ending, lifecycle
+from sessions.model import ENDS, SourceStatus
 from tests.answering import answering
 from tests.house import House, standing
 from tests.integration.provider.asking import linked_phone
@@ -53,7 +56,7 @@ FOR_CITIZENS = re.findall(
     "document-other-document document-too-large document-too-many-pages document-too-slow document-version "
     "document-wrong-person frozen household-unknown invalid-proof login-unavailable login-unknown not-ready "
     "not-your-part pairing-ended replayed review-changed source-busy source-required source-unavailable "
-    "taken-over token-invalid too-many-documents too-many-texts unknown-person unknown-source "
+    "taken-over token-invalid too-many-documents too-many-remarks too-many-texts unknown-person unknown-source "
     "uploads-off use-dpop-nonce wrong-code wrong-person wrong-secret",
 )
 TIMES = {
@@ -69,10 +72,12 @@ TIMES = {
     "an attempt without any request of a phone": lifecycle.IDLE_SECONDS,
     "an attempt in all": lifecycle.ATTEMPT_SECONDS,
     "delivery, from the last consent until `undelivered`": lifecycle.DELIVERY_SECONDS,
-    "a notice is tried": lifecycle.DAY,
+    "the notice that asks to delete (`withdrawn`) is tried": lifecycle.DELIVERY_SECONDS,
+    "any other notice is tried": lifecycle.DAY,
     "the citizen's closing page": lifecycle.CLOSING_SECONDS,
     "what is left after the end: status, counts, receipts": lifecycle.TOMBSTONE_SECONDS,
 }
+SECRET = providers.new_webhook_secret()
 UNITS = {"seconds": 1, "s": 1, "minutes": 60, "min": 60, "hours": 3600, "h": 3600, "days": 86400, "weeks": 604800}
 
 
@@ -109,7 +114,7 @@ def test_links_lead_somewhere(guide: str) -> None:
     """A relative link leads to a file of the project, and to a heading that is in it."""
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", GUIDES[guide]):
         path, _, anchor = target.partition("#")
-        text = (ROOT / "docs" / "guides" / path).read_text("utf-8")
+        text = (ROOT / "docs" / "guides" / (path or f"{guide}.md")).read_text("utf-8")
         headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
         anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
         assert not anchor or anchor in anchors, target
@@ -135,13 +140,17 @@ def test_the_guides_can_be_found() -> None:
 
 
 def test_the_provider_file_is_one(tmp_path: Path) -> None:
-    """It is read as `provider add` reads it, and names every field there is."""
-    file = tmp_path / "provider.toml"
-    file.write_text(block("provider", "provider.toml"), encoding="utf-8")
-    found = providers.read_file(file)
+    """It is read as `provider add` reads it, and names every field there is, also what may be left out of a webhook."""
+    text, file = block("provider", "provider.toml"), tmp_path / "provider.toml"
+    file.write_text(text, encoding="utf-8")
+    found = providers.completed(providers.read_file(file), None)
     assert found.profile[0].fields == get_args(Field)
     assert found.webhook is not None
-    assert found.webhook.secret.startswith("whsec_")
+    assert (found.webhook.secret[:6], found.webhook.types) == ("whsec_", ())
+    file.write_text(re.sub(r"^# (types = \[.*?\]).*", r"\1", text, flags=re.MULTILINE), encoding="utf-8")
+    named = providers.read_file(file).webhook
+    assert named is not None
+    assert named.types == ("delivered",)
 
 
 def test_the_table_of_errors_is_the_catalogue() -> None:
@@ -161,6 +170,39 @@ def test_the_table_of_times_is_that_of_the_code() -> None:
         made = msgspec.json.encode({"profile": "x", "expiresIn": int(seconds(bound))})
         assert msgspec.json.decode(made, type=SessionRequest).expires_in == seconds(bound)
     assert f"with {lifecycle.PAIRING_TRIES} tries" in GUIDES["provider"]
+
+
+def test_the_table_of_reasons_is_that_of_the_code() -> None:
+    """Every reason with which a session is ended, and in which state that leaves it."""
+    code = "".join(path.read_text("utf-8") for name in ("broker", "sessions") for path in (ROOT / name).glob("*.py"))
+    said = {*re.findall(r'\bend\(session, [\w.]+, "([a-z-]+)"', code), *get_args(get_type_hints(ending.stop)["by"])}
+    rows = table("provider", "`reason`")
+    assert {row[0].strip("`") for row in rows} == said
+    assert {row[1].strip("`") for row in rows} <= {state.value for state in ENDS}
+
+
+def test_the_codes_of_a_missing_source_are_those_of_the_code() -> None:
+    """What a source can be when somebody consents and it did not answer."""
+    (sentence,) = re.findall(r"its `code` is what became of it: (.*?)\.", " ".join(GUIDES["provider"].split()))
+    under_way = {SourceStatus.LOGIN, SourceStatus.FETCHING}
+    answered = {SourceStatus.COLLECTED, SourceStatus.ABSENT}
+    assert set(re.findall(r"`(\w+)`", sentence)) == {status.value for status in {*SourceStatus} - under_way - answered}
+
+
+def test_any_of_several_signatures_is_enough() -> None:
+    """While the broker replaces its webhook key there are two: whoever knows only one of them goes on. None is none."""
+    before = make()
+    old, new = Keys(before), Keys(renewed(before))
+    headers = delivery.signature_headers(new, providers.Webhook(url="http://x", secret=SECRET), "evt_1", 1, b"{}")
+    assert headers["webhook-signature"].count("v1a,") == 2
+    check = run_python(block("provider", "receive.py"))["check_v1a"]
+    for keys in (old, new):
+        check(keys.webhook_public(), headers, b"{}")
+        for other in ({**headers, "webhook-signature": "v1,AAAA v1a,x"}, {**headers, "webhook-id": "evt_2"}):
+            with pytest.raises(InvalidSignature):
+                check(keys.webhook_public(), other, b"{}")
+    with pytest.raises(InvalidSignature):
+        check(Keys(make()).webhook_public(), headers, b"{}")
 
 
 def test_the_schedule_of_deliveries_is_that_of_the_code() -> None:
@@ -284,8 +326,7 @@ async def register(house: House, shell: Shell, webhook_url: str) -> providers.Pr
     file = shell.folder / "provider.toml"
     file.write_text(re.sub(r'^url = "[^"]*"', f'url = "{webhook_url}"', text, flags=re.MULTILINE), encoding="utf-8")
     provider = providers.read_file(file)
-    await house.parts.providers.put(provider)
-    return provider
+    return (await house.parts.providers.put(provider)).kept
 
 
 @pytest.fixture

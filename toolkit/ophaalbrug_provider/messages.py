@@ -123,7 +123,7 @@ class Profile(_Wire, frozen=True, kw_only=True):
 class Attempt(_Wire, frozen=True, kw_only=True):
     """One attempt to deliver. `answer`: the class of your endpoint's status (`5xx`), or why there was none.
 
-    `outcome`: accepted, failed, throttled, refused (410), not-sent, or unknown: sent, and no answer came.
+    `outcome`: accepted, failed, throttled, refused (410), not-sent, or unknown: sent, and no answer of yours came.
     """
 
     started_at: datetime
@@ -225,7 +225,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     session_id: str = ""
     sequence: int = 0
     reference: str | None = None
-    state: str | None = None
     reason: str | None = None
     maybe_received: bool = False
     payload: str | None = None

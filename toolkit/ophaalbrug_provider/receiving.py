@@ -55,8 +55,8 @@ class Inbox(Protocol):
     def keep(self, arrival: Arrival) -> None:
         """Keep it all or raise; on return it is on disk. An id that is kept already changes nothing.
 
-        A withdrawn event destroys what its session brought, and data that come to be kept after it are not: look in
-        the same transaction, for the two may come at once.
+        A withdrawn event, or one with `maybe_received`, destroys what its session brought; data that come to be kept
+        after one of WITHOUT_DATA are not: look in the same transaction, for the two may come at once.
         """
         ...
 

@@ -31,7 +31,6 @@ class _Data(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     session_id: Annotated[str, msgspec.Meta(min_length=1)]
     sequence: int
     reference: str | None = None
-    state: str | None = None
     reason: str | None = None
     maybe_received: bool = False
     payload: str | None = None

@@ -52,8 +52,8 @@ async def office(
         if box is not None:
             facts["webhook"] = {"url": f"{url}/hook"}
         provider = providers.checked(msgspec.convert(facts, providers.Provider))
-        await house.parts.providers.put(provider)
-        secrets = [provider.webhook.secret] if provider.webhook else []
+        kept = (await house.parts.providers.put(provider)).kept
+        secrets = [kept.webhook.secret] if kept.webhook else []
         account = Account(name, house.url, signing_key=signing, opening_keys=[opening], webhook_secrets=secrets)
         made = Caller(kind, account, house.now)
         async with made.awaited:

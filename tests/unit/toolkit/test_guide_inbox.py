@@ -1,4 +1,4 @@
-"""The guide's inbox: everything or nothing, once, and no data of a session that was withdrawn."""
+"""The guide's inbox: everything or nothing, once, and no data of a session that was taken back."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ophaalbrug_provider import Arrival, Event, Latest, Opened
+from ophaalbrug_provider.receiving import WITHOUT_DATA
 from tests.unit.test_guides import block, run_python
 
 
@@ -19,9 +20,10 @@ def inbox(tmp_path: Path) -> Any:
     return run_python(block("toolkit", "inbox.py"))["SqliteInbox"](str(tmp_path / "inbox.sqlite"))
 
 
-def arrival(kind: str, sequence: int, *documents: bytes) -> Arrival:
+def arrival(kind: str, sequence: int, *documents: bytes, maybe_received: bool = False) -> Arrival:
     """An event of session `s`; data bring a payload and documents."""
-    event = Event(id=f"evt_{kind}", kind=kind, type=kind, source="urn:x", time="t", session_id="s", sequence=sequence)
+    facts: dict[str, Any] = {"session_id": "s", "sequence": sequence, "maybe_received": maybe_received}
+    event = Event(id=f"evt_{kind}", kind=kind, type=kind, source="urn:x", time="t", **facts)
     opened = Opened(session_id="s", payload={"a": 1}, digest="0", documents=(), consent_digests={})
     return Arrival(event=event, payload=opened if kind == "data" else None, documents=documents)
 
@@ -43,14 +45,36 @@ def test_what_comes_twice_is_kept_once(inbox: Any) -> None:
     assert (inbox.latest("s"), inbox.latest("t")) == (Latest(sequence=2, kind="data"), None)
 
 
-@pytest.mark.parametrize("order", [("data", "withdrawn"), ("withdrawn", "data")])
-def test_nothing_of_a_withdrawn_session_stays(inbox: Any, order: tuple[str, str]) -> None:
-    """In whichever order the two come to be kept."""
-    for kind in order:
-        inbox.keep(arrival(kind, {"data": 1, "withdrawn": 2}[kind], *([b"one"] if kind == "data" else [])))
-    payloads, documents = held(inbox)
-    assert ([payload for payload in payloads if payload], documents) == ([], 0)
-    assert inbox.latest("s") == Latest(sequence=2, kind="withdrawn")
+@pytest.mark.parametrize(("kind", "maybe_received"), [("withdrawn", False), ("withdrawn", True), ("cancelled", True)])
+def test_nothing_of_a_session_that_was_taken_back_stays(inbox: Any, kind: str, maybe_received: bool) -> None:
+    """Also when it was we who cancelled."""
+    inbox.keep(arrival("data", 1, b"one"))
+    inbox.keep(arrival(kind, 2, maybe_received=maybe_received))
+    assert held(inbox) == ([None, None], 0)
+    assert inbox.latest("s") == Latest(sequence=2, kind=kind)
+
+
+@pytest.mark.parametrize("kind", WITHOUT_DATA)
+def test_no_data_are_kept_after_an_end(inbox: Any, kind: str) -> None:
+    """It came while they were fetched."""
+    inbox.keep(arrival(kind, 2))
+    inbox.keep(arrival("data", 1, b"one"))
+    assert held(inbox) == ([None], 0)
+
+
+@pytest.mark.parametrize("kind", ["delivered", "undelivered"])
+def test_what_we_have_and_may_have_stays(inbox: Any, kind: str) -> None:
+    """The broker heard that we have it, or never did: consent stands."""
+    inbox.keep(arrival("data", 1, b"one"))
+    inbox.keep(arrival(kind, 2))
+    assert held(inbox) == (['{"a": 1}', None], 1)
+
+
+def test_what_is_kept_survives_a_power_cut(inbox: Any) -> None:
+    """A journal that is deleted is gone only when its folder is synced: EXTRA (3) does so, and FULL does not."""
+    with closing(inbox.opened()) as database:
+        found = [database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+    assert found == ["delete", 3]
 
 
 def test_what_cannot_be_kept_whole_is_not_kept(inbox: Any) -> None:

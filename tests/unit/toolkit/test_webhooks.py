@@ -146,10 +146,10 @@ def test_an_event_of_a_session_names_it() -> None:
 
 
 def test_whether_data_must_be_deleted_is_told() -> None:
-    """`maybeReceived` of a withdrawn event, and the state a session ended in."""
+    """`maybeReceived` of a withdrawn event, and why the session ended."""
     stamp = stamp_of({"webhook-id": "evt_1", "webhook-timestamp": str(NOW)}, NOW)
-    event = event_in(body_of("withdrawn", maybe_received=True, state="cancelled"), stamp)
-    assert (event.kind, event.maybe_received, event.state) == ("withdrawn", True, "cancelled")
+    event = event_in(body_of("withdrawn", maybe_received=True, reason="withdrawn"), stamp)
+    assert (event.kind, event.maybe_received, event.reason) == ("withdrawn", True, "withdrawn")
 
 
 def test_a_secret_of_our_own_making(keys: Keys) -> None:
