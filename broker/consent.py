@@ -17,6 +17,7 @@ from broker import review as views
 from broker.caller import Caller
 from broker.clock import utc
 from broker.contents import Inside
+from broker.errors import Problem
 from broker.parts import Parts
 from broker.purge import new_event_id
 from broker.sealing import seal, seal_document
@@ -37,7 +38,7 @@ from sessions.secrets import same
 from sessions.store.sessions import Opened
 from sessions.vault import VaultError, VaultKey, encrypt, review_key
 
-MAX_REMARKS = 50
+MAX_REMARKS = 50  # of one person
 
 
 class ConsentText(View, frozen=True, kw_only=True):
@@ -242,30 +243,35 @@ class Consents:
             sessions_total.labels(session.state).inc()
 
     async def remark(self, caller: Caller, role: Role, field: str, text: str) -> None:
-        """The citizen says that a value is wrong: a finding beside it, never a change of the source's value."""
-        phone, opened = caller.linked(), caller.opened
+        """The citizen says that a value is wrong: a finding beside it, never a change of the source's value.
+
+        The same again changes nothing: an answer may be lost. Raises Refused(frozen), Problem(too-many-remarks).
+        """
+        opened = caller.opened
         remark = Finding(kind="remark", code="remark", person=role, field=field, text=text)
         with caller.vault_key() as key:
-            while True:
-                collecting.may_act(opened.session, phone, role)
-                change = await self._remarked(opened.session, key, role, remark)
-                if change and await self._parts.sessions.apply(change, opened, caller.now) is not None:
-                    return
+            while not await self._remarked(caller, key, opened, role, remark):
                 opened = await self._parts.sessions.read(opened.session.id)
 
-    async def _remarked(self, session: Session, key: VaultKey, role: Role, remark: Finding) -> Change | None:
-        """The session with one remark more; None when it has moved on. Raises Refused(frozen)."""
-        if session.frozen:
-            raise Refused("frozen")
+    async def _remarked(self, caller: Caller, key: VaultKey, opened: Opened, role: Role, remark: Finding) -> bool:
+        """Whether the remark is there now; not when the session has moved on since it was read."""
+        session = opened.session
+        collecting.may_act(session, caller.linked(), role)
         name = f"remark/{role}"
         names = [name] if name in session.records else []
         plain = await contents.decrypted(self._parts.sessions, session, key, names)
         if plain is None:
-            return None
+            return False
         before = contents.findings.decode(plain.get(name, b"[]"))
-        after = msgspec.json.encode((*before, remark)[-MAX_REMARKS:])
-        version = collecting.next_version(session)
-        return collecting.noted(session, name, encrypt(key, session.id, name, version, after))
+        if remark in before:
+            return True
+        if session.frozen:
+            raise Refused("frozen")
+        if len(before) >= MAX_REMARKS:
+            raise Problem("too-many-remarks")
+        after, version = msgspec.json.encode((*before, remark)), collecting.next_version(session)
+        change = collecting.noted(session, name, encrypt(key, session.id, name, version, after))
+        return await self._parts.sessions.apply(change, opened, caller.now) is not None
 
     async def amend(self, caller: Caller, role: Role) -> Opened:
         """Toch wijzigen: all consents are void."""

@@ -36,6 +36,7 @@ OwnCode = Literal[
     "too-many-requests",
     "store-unavailable",
     "internal",
+    "too-many-remarks",
     "uploads-off",
     "document-too-large",
     "document-not-supported",
@@ -135,7 +136,9 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "busy": Entry(503, "Het is even te druk. Probeer het zo opnieuw.", "Too busy just now. Try again shortly."),
     "invalid-request": Entry(400, "Het verzoek klopt niet.", "The request is not valid."),
-    "unsupported-media-type": Entry(415, "Alleen JSON wordt gelezen.", "Only JSON is read."),
+    "unsupported-media-type": Entry(
+        415, "Dit soort bericht wordt hier niet gelezen.", "This kind of body is not read here."
+    ),
     "too-large": Entry(413, "Het verzoek is te groot.", "The request is too large."),
     "not-found": Entry(404, "Deze pagina bestaat niet.", "There is nothing here."),
     "method-not-allowed": Entry(405, "Dit kan hier niet.", "This method is not allowed here."),
@@ -159,7 +162,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "no-webhook": Entry(404, "Er is geen webhook ingesteld.", "No webhook has been set."),
     "webhook-disabled": Entry(
-        409, "De webhook staat uit.", "The webhook is switched off: test it, and it is asked again."
+        409, "De webhook staat uit.", "The webhook is switched off: test it, and it is called again."
     ),
     "webhook-unproven": Entry(
         409,
@@ -183,6 +186,11 @@ CATALOGUE: dict[str, Entry] = {
         "The service is out of reach. Try again soon.",
     ),
     "internal": Entry(500, "Er ging iets mis bij ons.", "Something went wrong on our side."),
+    "too-many-remarks": Entry(
+        409,
+        "Je hebt al veel opmerkingen gemaakt. Er kan er geen meer bij.",
+        "You made many remarks already. No more can be added.",
+    ),
     "uploads-off": Entry(
         409, "Van deze bron kun je hier geen document toevoegen.", "No documents of this source are taken here."
     ),

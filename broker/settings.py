@@ -26,6 +26,8 @@ from sessions.uploading import MAX_KEPT_BYTES
 PREFIX = "OPHAALBRUG_"
 _STRUCTURED = ("login", "connectors", "delivery_schedule_seconds", "mail", "sms", "uploads", "reminder_hours", "health")
 MIN_SECRET_BYTES = 32
+LEASE_MARGIN_SECONDS = 15.0
+_OWN = ("contact_email", "contact_url", "source_urn")  # said in an operator's name
 _SMS_SENDER = "at most 11 letters and digits, or a number of at most 16 digits"
 MAX_PARTITIONS = 256  # a session's id begins with its partition, in two hexadecimal digits
 
@@ -74,7 +76,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     port: Annotated[int, Meta(description="port to listen on")] = 8000
     operations_port: Annotated[
         int,
-        Meta(description="port for health and metrics alone, with one server process; 0 puts them with the rest"),
+        Meta(
+            description="port for health and metrics alone, of a single server process or of a worker; 0 puts a "
+            "server's with the rest"
+        ),
     ] = 0
     workers: Annotated[int, Meta(description="number of server processes")] = 1
     data_dir: Annotated[Path, Meta(description="where the embedded store and development keys live")] = Path("var")
@@ -110,7 +115,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     worker: Annotated[bool, Meta(description="whether serve also runs the delivery worker")] = True
     session_hours: Annotated[float, Meta(description="hours a session waits for someone to start", ge=1, le=2016)] = 72
     webhook_failing_days: Annotated[
-        float, Meta(description="days without any success after which a webhook is no longer asked", gt=0)
+        float, Meta(description="days without any success after which a webhook is no longer called", gt=0)
     ] = 5
     webhook_timeout_seconds: Annotated[float, Meta(description="how long a receiver may take to answer")] = 20.0
     delivery_schedule_seconds: Annotated[
@@ -152,6 +157,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def origin(self) -> Origin:
         """As what this broker is known to providers."""
         return Origin(source=self.source_urn, base_url=self.base_url)
+
+    @property
+    def lease_seconds(self) -> float:
+        """For how long a worker has what it does in hand: longer than anything that it does may take."""
+        limits = [self.webhook_timeout_seconds]
+        limits += [channel.timeout_seconds for channel in (self.mail, self.sms) if channel is not None]
+        return max(limits) + LEASE_MARGIN_SECONDS
 
 
 def load(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Settings:
@@ -256,6 +268,7 @@ def _forbidden(settings: Settings) -> list[tuple[bool, str]]:
             bool(settings.login) and urlsplit(str(settings.login.get("issuer"))).scheme != "https",
             "[login] issuer must be https",
         ),
+        *((getattr(settings, name) in ("", getattr(Settings(), name)), f"{name} must be your own") for name in _OWN),
         (settings.sandbox, "the sandbox is a pretend world"),
         (bool(settings.clock_offset_file), "clock_offset_file is for tests"),
         (bool(settings.fault_point), "fault_point is for tests"),

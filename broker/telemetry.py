@@ -35,9 +35,7 @@ ALLOWED = frozenset(
         "type",
         "address",
         "port",
-        "error",
         "where",
-        "version",
         "mode",
     }
 )
@@ -54,7 +52,7 @@ collections_total = Counter(
 )
 deliveries_total = Counter("ophaalbrug_deliveries_total", "Delivery attempts", ["type", "outcome"], registry=metrics)
 webhooks_disabled_total = Counter(
-    "ophaalbrug_webhooks_disabled_total", "Webhooks that are no longer asked", ["reason"], registry=metrics
+    "ophaalbrug_webhooks_disabled_total", "Webhooks that are no longer called", ["reason"], registry=metrics
 )
 purge_checks_total = Counter(
     "ophaalbrug_purge_checks_total", "Ended sessions looked at for what may not be left", ["outcome"], registry=metrics
@@ -77,9 +75,6 @@ def set_up(level: Literal["debug", "info", "warning"], form: Literal["json", "co
     """Configure structlog for this process; logs go to standard error."""
     json_lines = structlog.processors.JSONRenderer(serializer=_as_json)
     renderer = json_lines if form == "json" else structlog.dev.ConsoleRenderer()
-    lines = (
-        structlog.BytesLoggerFactory(sys.stderr.buffer) if form == "json" else structlog.WriteLoggerFactory(sys.stderr)
-    )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -88,7 +83,10 @@ def set_up(level: Literal["debug", "info", "warning"], form: Literal["json", "co
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=lines,
+        # Standard error as it is at that moment: who runs a command inside another process sets its own.
+        logger_factory=lambda *_: (
+            structlog.BytesLogger(sys.stderr.buffer) if form == "json" else structlog.WriteLogger(sys.stderr)
+        ),
         cache_logger_on_first_use=False,
     )
 
@@ -99,10 +97,10 @@ def session_ref(session_id: str) -> str:
 
 
 def where(error: BaseException) -> str:
-    """The innermost place of our own code an exception came from, and its type; never its text."""
+    """The innermost place an exception came from, and its type; never its text."""
     trace, place = error.__traceback__, "?"
     while trace is not None:
         code = trace.tb_frame.f_code
-        place = f"{code.co_filename.rsplit('/', 2)[-2]}/{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}"
+        place = f"{'/'.join(code.co_filename.rsplit('/', 2)[-2:])}:{trace.tb_lineno}"
         trace = trace.tb_next
     return f"{type(error).__name__} at {place}"

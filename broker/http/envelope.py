@@ -1,17 +1,24 @@
-"""Around every answer: security headers, the API version, one log line and one measurement. Plain ASGI, for speed."""
+"""Around every answer: security headers, the API version, one log line and one measurement. Plain ASGI, for speed.
+
+What has an endless address gets no further than this.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
+import msgspec
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from broker.http import problems
+from broker.http.requests import MAX_FIELDS
 from broker.telemetry import log, requests_seconds
 from sessions import faults
 
 Header = tuple[bytes, bytes]
 API_VERSION = "1.0.0"
+MAX_ADDRESS_BYTES = 2048  # path and query together; an identity provider's answer is the longest there is
 _HEADERS: list[Header] = [
     (b"api-version", API_VERSION.encode()),
     (b"cache-control", b"no-store"),
@@ -45,11 +52,29 @@ def enveloped(app: ASGIApp, *, https: bool, also: Callable[[HTTPScope], list[Hea
             await send(message)
 
         try:
-            await app(scope, receive, sending)
+            if _fits(scope):
+                await app(scope, receive, sending)
+            else:
+                await _refuse(sending)
         finally:
             _measure(scope, status, time.perf_counter() - started)
 
     return wrapped
+
+
+def _fits(scope: HTTPScope) -> bool:
+    """Whether the framework may see this address: it remembers a thousand paths and as many queries, anybody's."""
+    query = scope["query_string"]
+    return len(scope["raw_path"]) + len(query) <= MAX_ADDRESS_BYTES and query.count(b"&") < MAX_FIELDS
+
+
+async def _refuse(send: Send) -> None:
+    """The problem `too-large`, for a program: no page of ours has such an address."""
+    told = problems.answer(problems.Said(code="too-large"))
+    body = msgspec.json.encode(told.content)
+    headers = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": told.content.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def dying(app: ASGIApp) -> ASGIApp:

@@ -13,7 +13,7 @@ from litestar import Response
 from broker.creation import journey_url
 from broker.errors import CATALOGUE
 from broker.http.html import html, wants_page
-from broker.http.requests import COOKIE, AnyRequest, parts_of, preferred_language
+from broker.http.requests import AnyRequest, browser_secret, parts_of, preferred_language
 from sessions.errors import Refused
 from sessions.secrets import parts as secret_parts
 
@@ -86,7 +86,7 @@ def _ways(request: AnyRequest, kind: Kind) -> list[Way]:
     """The ways on, the best first. The last one is always there."""
     ways: list[Way] = []
     path = request.scope["path"]
-    known = COOKIE in request.cookies and path != _CURRENT
+    known = browser_secret(request) and path != _CURRENT
     if path.startswith("/j/") and path.endswith("/start"):
         ways.append(Way(url=path.removesuffix("/start"), label="here"))
     if kind == "elsewhere":
@@ -103,7 +103,7 @@ def _ways(request: AnyRequest, kind: Kind) -> list[Way]:
 def _start_page(request: AnyRequest) -> list[str]:
     """The start page of the cookie's session: only for who was refused as taken over, and so knew its secret once."""
     try:
-        session_id, _ = secret_parts(request.cookies.get(COOKIE, ""), "obb_", 2)
+        session_id, _ = secret_parts(browser_secret(request), "obb_", 2)
     except Refused:
         return []
     return [journey_url(parts_of(request), session_id)]

@@ -25,6 +25,7 @@ from sessions.vault import VaultError
 
 TYPE_PREFIX = "urn:ophaalbrug:problem:"
 MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 5  # where nobody knows better
 _OAUTH_ERRORS = {
     "invalid-request": "invalid_request",
     "too-large": "invalid_request",
@@ -93,7 +94,7 @@ def _login_refused(error: LoginRefused) -> Said:
 
 def _store_unavailable(error: StoreUnavailable) -> Said:
     log.error("store.unavailable", where=where(error))
-    return Said(code="store-unavailable", headers={"Retry-After": "5"})
+    return Said(code="store-unavailable")
 
 
 def _vault(error: VaultError) -> Said:
@@ -127,11 +128,19 @@ def _anything(error: Exception) -> Said:
     return Said(code="internal")
 
 
+def _told(read: Callable[[Any], Said], error: Exception) -> Said:
+    """What an exception comes to; what passes by itself (503) also says when to come back (RFC 9110, 15.6.4)."""
+    said = read(error)
+    if CATALOGUE[said.code].status != 503:
+        return said
+    return replace(said, headers={"Retry-After": str(RETRY_SECONDS), **said.headers})
+
+
 def _answering(read: Callable[[Any], Said]) -> Any:
     """A handler of exceptions: a page for a person, RFC 9457 for a program."""
 
     def answered(request: AnyRequest, error: Exception) -> Response[Any]:
-        said = read(error)
+        said = _told(read, error)
         return problem_page(request, said.code, said.headers) if wants_problem_page(request) else answer(said)
 
     return answered
@@ -141,7 +150,7 @@ def _answering_oauth(read: Callable[[Any], Said]) -> Any:
     """The same for the token endpoint, with RFC 6749's code beside ours where it has one."""
 
     def answered(_: AnyRequest, error: Exception) -> Response[ProblemDetails]:
-        made = answer(read(error))
+        made = answer(_told(read, error))
         made.content = replace(made.content, error=_OAUTH_ERRORS.get(made.content.code))
         return made
 

@@ -21,7 +21,7 @@ from broker.creation import IdempotencyKey, create, journey_url, request_kind
 from broker.delivery import acknowledge
 from broker.errors import Problem
 from broker.http import problems, provider_deliveries, provider_webhook
-from broker.http.requests import AnyRequest, bearer, body_of, parts_of
+from broker.http.requests import AnyRequest, bearer, body_of, form_of, parts_of
 from broker.parts import Parts
 from broker.providers import Provider
 from broker.stopping import stopped
@@ -256,13 +256,13 @@ def consent_receipt_schema() -> dict[str, Any]:
 @post("/oauth/token", status_code=200, include_in_schema=False, exception_handlers=problems.OAUTH_HANDLERS)
 async def token(request: AnyRequest) -> Token:
     """Exchange a client assertion for an access token of 300 seconds."""
-    form = await request.form()
+    form = await form_of(request)
     grant_type, assertion = form.get("grant_type"), form.get("client_assertion")
     if not grant_type:
         raise Problem("invalid-request", errors=("grant_type: is required",))
     if grant_type != GRANT:
         raise Problem("unsupported-grant-type")
-    if form.get("client_assertion_type") != oauth.ASSERTION_TYPE or not isinstance(assertion, str):
+    if form.get("client_assertion_type") != oauth.ASSERTION_TYPE or not assertion:
         raise Problem("invalid-client")
     return Token(access_token=await oauth.grant(parts_of(request), assertion))
 

@@ -17,6 +17,8 @@ from connectors.contract import DocumentRefused
 
 AnyRequest = Request[Any, Any, Any]
 MAX_BODY_BYTES = 64 * 1024
+MAX_FIELDS = 20  # of a form, or of the query of an address
+FORM = "application/x-www-form-urlencoded"
 COOKIE = "__Host-ophaalbrug"
 LANGUAGES = ("nl", "en")
 
@@ -30,12 +32,7 @@ def parts_of(request: AnyRequest) -> Parts:
 
 async def body_of(request: AnyRequest, kind: type[_T]) -> _T:
     """The JSON body as `kind`. Raises Problem: unsupported-media-type, too-large, invalid-request."""
-    media_type = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
-    if media_type != "application/json":
-        raise Problem("unsupported-media-type")
-    raw = await request.body()
-    if len(raw) > MAX_BODY_BYTES:
-        raise Problem("too-large")
+    raw = await _whole(request, "application/json")
     try:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -44,17 +41,38 @@ async def body_of(request: AnyRequest, kind: type[_T]) -> _T:
 
 async def sent_in(request: AnyRequest, kind: type[_T]) -> _T:
     """A body as `kind`, sent by a program as JSON or by a page's form. Raises Problem as `body_of` does."""
-    media_type = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
-    if media_type != "application/x-www-form-urlencoded":
+    if _media_type(request) != FORM:
         return await body_of(request, kind)
+    try:
+        return msgspec.convert(await form_of(request), kind, strict=False)
+    except msgspec.ValidationError:
+        raise Problem("invalid-request") from None
+
+
+async def form_of(request: AnyRequest) -> dict[str, str]:
+    """The fields of a form. Raises Problem: unsupported-media-type, too-large, invalid-request.
+
+    Parsed here, as the framework's own parser remembers a thousand bodies: anybody's, and with them assertions.
+    """
+    raw = await _whole(request, FORM)
+    try:
+        return dict(parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS))
+    except ValueError:  # no UTF-8, or too many fields
+        raise Problem("invalid-request") from None
+
+
+async def _whole(request: AnyRequest, media_type: str) -> bytes:
+    """The body, which must be of this media type. Raises Problem: unsupported-media-type, too-large."""
+    if _media_type(request) != media_type:
+        raise Problem("unsupported-media-type")
     raw = await request.body()
     if len(raw) > MAX_BODY_BYTES:
         raise Problem("too-large")
-    try:
-        fields = dict(parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=20))
-        return msgspec.convert(fields, kind, strict=False)
-    except ValueError:  # no UTF-8, too many fields, or not what was asked
-        raise Problem("invalid-request") from None
+    return raw
+
+
+def _media_type(request: AnyRequest) -> str:
+    return request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
 
 
 async def file_of(request: AnyRequest, max_bytes: int) -> bytes:
@@ -111,6 +129,15 @@ def bearer(request: AnyRequest, scheme: str) -> str:
         challenge = f'{scheme} realm="ophaalbrug"'
         raise Problem("unauthorized", headers={"WWW-Authenticate": challenge})
     return token
+
+
+def browser_secret(request: AnyRequest) -> str:
+    """What our cookie holds, empty without one. Read here: the framework remembers a thousand whole Cookie headers."""
+    for pair in request.headers.get("cookie", "").split(";"):
+        name, _, value = pair.strip().partition("=")
+        if name == COOKIE:
+            return value
+    return ""
 
 
 def preferred_language(request: AnyRequest) -> Language:

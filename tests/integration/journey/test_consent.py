@@ -7,6 +7,7 @@ import hashlib
 
 import msgspec
 
+from broker.consent import MAX_REMARKS
 from sandbox.citizen import collect
 from sandbox.personas import HOUSEHOLDS
 from sandbox.phone import Consented
@@ -77,6 +78,35 @@ async def test_what_happens_at_the_same_moment_is_all_kept(house: House) -> None
     assert all(answer is None or answer.content["incomes"] for answer in answers)
     remarks = [found["text"] for found in (await phone.review()).content["findings"] if found["kind"] == "remark"]
     assert sorted(remarks) == sorted(texts)
+
+
+async def test_no_remark_is_pushed_out(house: House) -> None:
+    """The same sent again, as after a lost answer, is one remark; what no longer fits is refused, and the first stays.
+
+    That holds for a full house too: what is there already is no remark too many.
+    """
+    _, _, phone = await house.linked("inkomen")
+    await tried(phone, "applicant", "uwv", "single")
+    texts = [f"Opmerking {number}" for number in range(MAX_REMARKS)]
+    for text in (texts[0], *texts):
+        await phone.remark("applicant", "incomes", text)
+    with refused("too-many-remarks"):
+        await phone.remark("applicant", "incomes", "Eén te veel")
+    await phone.remark("applicant", "incomes", texts[0])
+    remarks = [found["text"] for found in (await phone.review()).content["findings"] if found["kind"] == "remark"]
+    assert sorted(remarks) == sorted(texts)
+
+
+async def test_a_remark_sent_again_is_not_refused_for_a_consent_since(house: House) -> None:
+    """It was taken in, and its answer lost; a new remark is refused, as the content no longer changes."""
+    _, _, phone = await collected_but_one(house)
+    await phone.remark("applicant", "incomes", "Dit klopt niet.")
+    review = await phone.review()
+    assert not (await phone.consent("applicant", review)).sent
+    await phone.remark("applicant", "incomes", "Dit klopt niet.")
+    with refused("frozen"):
+        await phone.remark("applicant", "incomes", "Dit ook niet.")
+    assert (await phone.review()).digest == review.digest
 
 
 async def test_the_receipt_says_what_was_agreed(house: House) -> None:

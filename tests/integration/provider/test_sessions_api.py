@@ -104,7 +104,7 @@ async def test_another_providers_session_does_not_exist(
 
 
 @pytest.mark.parametrize(
-    "odd", ["x", "0" * 21, "0" * 23, "zz" * 11, "%C3%A9" * 22, "%00" * 22, "..", "%2e%2e%2f", "0" * 4000]
+    "odd", ["x", "0" * 21, "0" * 23, "zz" * 11, "%C3%A9" * 22, "%00" * 22, "..", "%2e%2e%2f", "0" * 1000]
 )
 async def test_what_is_no_session_id_is_not_found(house: House, odd: str) -> None:
     """404, never a failure of ours."""

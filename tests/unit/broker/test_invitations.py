@@ -530,6 +530,9 @@ def test_production_writes_to_nobody_in_the_clear(empty: Path, name: str, value:
         "OPHAALBRUG_MODE": "production",
         "OPHAALBRUG_BASE_URL": "https://brug.example",
         "OPHAALBRUG_KEYS_FILE": "k",
+        "OPHAALBRUG_CONTACT_EMAIL": "beheer@brug.example",
+        "OPHAALBRUG_CONTACT_URL": "https://brug.example/over",
+        "OPHAALBRUG_SOURCE_URN": "urn:nld:oin:00000009990000000000:systeem:brug",
     }
     load({**safe, "OPHAALBRUG_MAIL": MAIL, "OPHAALBRUG_SMS": SMS}, empty)
     with refuses_to_load(reason):

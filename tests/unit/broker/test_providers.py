@@ -12,11 +12,13 @@ from jwcrypto.jwk import JWK
 from msgspec.structs import replace
 
 from broker.providers import (
+    FormerSecret,
     Provider,
     ProviderError,
     Webhook,
     can_seal,
     checked,
+    completed,
     import_key,
     new_webhook_secret,
     read_file,
@@ -57,15 +59,14 @@ household = "couple"
 
 
 def test_a_file_becomes_a_provider(tmp_path: Path) -> None:
-    """With a webhook secret of our making where the file leaves it out."""
+    """With its profiles, and a webhook whose secret the file may leave out."""
     path = tmp_path / "provider.toml"
     path.write_text(TOML)
     provider = read_file(path)
     assert provider.profile_named("bijstand") == provider.profile[0]
     assert provider.profile_named("other") is None
     assert (provider.profile[0].household, provider.profile[0].sealing) == ("couple", "default")
-    assert provider.webhook is not None
-    assert len(base64.b64decode(provider.webhook.secret.removeprefix("whsec_"))) == 32
+    assert provider.webhook == Webhook(url="https://gemeente.example/haak")
 
 
 @pytest.mark.parametrize(
@@ -92,11 +93,42 @@ def test_a_file_that_cannot_be_used_is_refused_by_name(tmp_path: Path, text: str
 
 
 def test_a_sound_provider_is_accepted_as_it_is() -> None:
-    """Nothing is changed but a missing webhook secret."""
+    """Nothing is changed."""
     assert checked(PROVIDER) == PROVIDER
     secret = new_webhook_secret()
     hook = replace(PROVIDER, webhook=Webhook(url="https://x.example/", secret=secret))
     assert checked(hook) == hook
+
+
+URL, SECRET, FORMER = "https://x.example/", new_webhook_secret(), FormerSecret(secret="whsec_former", until=2.0)
+WAS = Webhook(url=URL, secret=SECRET, types=("delivered",), made_at=1.0, former=(FORMER,))
+
+
+@pytest.mark.parametrize(
+    ("named", "kept"),
+    [
+        (None, WAS),
+        (Webhook(url=URL), WAS),
+        (Webhook(url=URL, secret=SECRET), WAS),
+        (Webhook(url="https://y.example/"), replace(WAS, url="https://y.example/")),
+        (Webhook(url=URL, types=("expired",)), replace(WAS, types=("expired",))),
+        (Webhook(url=URL, secret="whsec_new"), Webhook(url=URL, secret="whsec_new", types=WAS.types)),
+    ],
+)
+def test_what_a_file_does_not_name_of_a_webhook_stays(named: Webhook | None, kept: Webhook) -> None:
+    """What it names wins: address, notices, secret. With another secret the former ones end."""
+    before, provider = replace(PROVIDER, webhook=WAS, contact="info@x.example"), replace(PROVIDER, webhook=named)
+    assert completed(provider, before) == replace(PROVIDER, webhook=kept)
+
+
+@pytest.mark.parametrize("before", [None, PROVIDER])
+def test_a_secret_that_nobody_named_is_made(before: Provider | None) -> None:
+    """A Standard Webhooks secret of 32 bytes; where there is no webhook none is made."""
+    made = completed(replace(PROVIDER, webhook=Webhook(url=URL)), before).webhook
+    assert made is not None
+    assert len(base64.b64decode(made.secret.removeprefix("whsec_"))) == 32
+    assert made == Webhook(url=URL, secret=made.secret)
+    assert completed(PROVIDER, before) == PROVIDER
 
 
 @pytest.mark.parametrize("wrong", [{"webhook": Webhook(url="http://x.example/")}, {"jwks_uri": "http://x.example/"}])

@@ -15,6 +15,9 @@ SAFE: dict[str, Any] = {
     "base_url": "https://broker.example",
     "keys_file": "/run/keys.json",
     "secret": "s" * 32,
+    "contact_email": "beheer@broker.example",
+    "contact_url": "https://broker.example/over",
+    "source_urn": "urn:nld:oin:00000009990000000000:systeem:broker",
 }
 
 
@@ -141,6 +144,10 @@ def test_a_safe_production_starts() -> None:
         ({"keys_file": "", "secret": ""}, "keys_file"),
         ({"secret": "s" * 31}, "secret must"),
         ({"login": {"issuer": "http://inlog.example"}}, "issuer"),
+        ({"contact_email": Settings().contact_email}, "contact_email must be your own"),
+        ({"contact_url": Settings().contact_url}, "contact_url must be your own"),
+        ({"contact_url": ""}, "contact_url must be your own"),
+        ({"source_urn": Settings().source_urn}, "source_urn must be your own"),
         ({"sandbox": True}, "sandbox"),
         ({"clock_offset_file": "offset"}, "clock_offset_file"),
         ({"fault_point": "data > post"}, "fault_point"),
@@ -159,7 +166,7 @@ def test_production_names_every_reason_at_once() -> None:
     """So that a start is not a guessing game."""
     with pytest.raises(SettingsError) as error:
         check(Settings(mode="production", sandbox=True, clock_offset_file="x"))
-    assert str(error.value).count(";") == 3
+    assert str(error.value).count(";") == 6
 
 
 @pytest.mark.parametrize("mode", ["development", "production"])
