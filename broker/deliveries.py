@@ -13,14 +13,13 @@ import msgspec
 
 from broker.errors import Problem
 from broker.parts import Parts
+from sessions.change import NoticeType
 from sessions.delivering import PLACES, Status
 from sessions.errors import Refused
 from sessions.model import Session, State
 from sessions.store.work import Logged
 
-EventType = Literal[
-    "data", "opened", "paired", "consented", "delivered", "withdrawn", "cancelled", "expired", "undelivered"
-]
+EventType = Literal["data", NoticeType]
 SESSIONS_AT_ONCE = 100
 RETRY_TRIES = 5
 MOST_SESSIONS = 1000  # looked through for one page
@@ -61,20 +60,21 @@ async def listed(parts: Parts, provider_id: str, wanted: Wanted, offset: int, li
     found: list[Logged] = []
     last = offset + MOST_SESSIONS * PLACES
     async for place, logged in _placed(parts, provider_id, offset):
-        if len(found) == limit or place >= last:
+        if place >= last or (logged is not None and len(found) == limit):
             return Found(deliveries=tuple(found), next=place)
-        if wanted.fits(logged):
+        if logged is not None and wanted.fits(logged):
             found.append(logged)
     return Found(deliveries=tuple(found), next=None)
 
 
-async def _placed(parts: Parts, provider_id: str, offset: int) -> AsyncGenerator[tuple[int, Logged]]:
-    """Every delivery of a provider from `offset` on, with its place."""
+async def _placed(parts: Parts, provider_id: str, offset: int) -> AsyncGenerator[tuple[int, Logged | None]]:
+    """Every delivery of a provider from `offset` on, with its place; before those of a session the place it begins."""
     first, read = offset // PLACES, SESSIONS_AT_ONCE
     while read == SESSIONS_AT_ONCE:
         page = await parts.records.listed(provider_id, reference=None, state=None, offset=first, limit=read)
         logs = await parts.work.deliveries([one.id for one in page], parts.clock())
         for number, (one, lines) in enumerate(zip(page, logs, strict=True), start=first):
+            yield number * PLACES, None
             for place, logged in enumerate(_seen(lines, State(one.state)), start=number * PLACES):
                 if place >= offset:
                     yield place, logged

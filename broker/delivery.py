@@ -39,7 +39,8 @@ from sessions.store.work import Claim, line_of
 # Standard Webhooks 1.0.0: at once, then these waits; the last attempt is 75 h 35 min after the first.
 SCHEDULE_SECONDS = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
 JITTER = 0.1
-THROTTLED = (429, 502, 504)
+GATEWAYS = (502, 504)  # said by who stands before the receiver, and had no good answer of it: it may have everything
+THROTTLED = (429, *GATEWAYS)
 PENALTY_SECONDS = 60.0
 INLINE_MAX_BYTES = 60_000
 ANSWER_MAX_BYTES = 64 * 1024
@@ -158,7 +159,8 @@ async def post(parts: Parts, webhook: Webhook, event_id: str, content: bytes) ->
         log.info("delivery.no_answer", reason=error.kind)
         outcome, said, answer = _unanswered(error), error.kind, None
     else:
-        outcome, said = _OUTCOMES[verdict(answer)], f"{answer.status // 100}xx"
+        outcome = "unknown" if answer.status in GATEWAYS else _OUTCOMES[verdict(answer)]
+        said = f"{answer.status // 100}xx"
     seconds = round(time.monotonic() - began, 3)
     return Sent(answer=answer, attempt=Attempt(at=now, outcome=outcome, answer=said, seconds=seconds))
 
@@ -190,11 +192,8 @@ class Delivery:
         if self._is_over(claim, session, webhook, now):
             await self._parts.work.done(claim)
             return
-        if provider is None or webhook is None:  # taken away: the data wait as long as they may be pulled
-            await self._parts.work.put_off(claim, now + DISABLED_PAUSE_SECONDS)
-            return
-        if (await self._parts.providers.health(provider.id, webhook)).disabled_at is not None:
-            await self._parts.work.put_off(claim, now + DISABLED_PAUSE_SECONDS)
+        if provider is None or webhook is None or await self._is_off(provider, webhook):
+            await self._parts.work.put_off(claim, now + DISABLED_PAUSE_SECONDS)  # as long as the data may be pulled
             return
         made = await self._content(claim, session)
         if made is None:  # withdrawn or acknowledged between two readings
@@ -208,6 +207,9 @@ class Delivery:
         self._tell(claim, session, sent)
         await self._conclude(claim, session, sent, inline=inline)
         await self._note(provider, webhook, sent)
+
+    async def _is_off(self, provider: Provider, webhook: Webhook) -> bool:
+        return (await self._parts.providers.health(provider.id, webhook)).disabled_at is not None
 
     def _in_time(self, claim: Claim) -> bool:
         """Whether an attempt that begins now is over before anybody else may begin one: we may have been held up."""
@@ -256,7 +258,7 @@ class Delivery:
             outcome=outcome,
             status=sent.answer.status if sent.answer else None,
             seconds=sent.attempt.seconds,
-            attempt=claim.queued.attempts + 1,
+            attempt=len(claim.queued.tried) + 1,
         )
 
     async def _note(self, provider: Provider, webhook: Webhook, sent: Sent) -> None:
@@ -282,8 +284,8 @@ class Delivery:
 
 
 def _lasts(effect: Effect) -> float:
-    """For how many seconds from when it was queued an event is sent."""
-    return DELIVERY_SECONDS if effect.kind == "data" else DAY
+    """For how many seconds from when it was queued an event is sent; one that asks to delete, as long as the data."""
+    return DELIVERY_SECONDS if effect.kind == "data" or effect.type == "withdrawn" else DAY
 
 
 def _ending(session: Session) -> dict[str, Any]:

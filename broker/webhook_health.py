@@ -1,4 +1,4 @@
-"""Whether a provider's webhook is still asked: a 410, or days without any success, switch it off until it is mended.
+"""Whether a provider's webhook is still called: a 410, or days without any success, switch it off until it is mended.
 
 The data wait meanwhile and can be pulled. Only a change is written, so an attempt costs the store nothing here.
 """

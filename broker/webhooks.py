@@ -83,26 +83,29 @@ async def change(parts: Parts, provider: Provider, asked: WebhookRequest) -> Cha
     Raises Problem: invalid-request, webhook-unproven, too-many-requests; Refused(busy).
     """
     now, before = parts.clock(), provider.webhook
-    made = new_webhook_secret() if before is None and asked.secret is None else None
+    made = new_webhook_secret()
     _refuse_unusable(asked, https_only=parts.settings.mode == "production")
     if before is None or asked.url != before.url:
         await prove(parts, provider, asked.url)
-    after = await parts.providers.change(provider.id, lambda found: _with(found, asked, made, now))
+
+    def decide(found: Provider) -> Provider:
+        return _with(found, asked, made, now, is_first=before is None)
+
+    after = await parts.providers.change(provider.id, decide)
     if after is None or after.webhook is None:
         raise Problem("unauthorized")  # the provider was removed just now
     health = await parts.providers.health(provider.id, after.webhook)
     if health.failing_at is not None:
         await parts.providers.put_health(provider.id, health := Health(url=health.url))
     log.info("webhook.set", provider=provider.id)
-    return Changed(webhook=after.webhook, health=health, made=made)
+    return Changed(webhook=after.webhook, health=health, made=made if after.webhook.secret == made else None)
 
 
-def _with(found: Provider, asked: WebhookRequest, made: str | None, now: float) -> Provider:
-    webhook = found.webhook
-    if webhook is None:
-        webhook = Webhook(url=asked.url, secret=asked.secret or made or new_webhook_secret(), made_at=now)
-    if asked.secret is not None:
-        webhook = rotated(webhook, asked.secret, asked.overlap_seconds, now)
+def _with(found: Provider, asked: WebhookRequest, made: str, now: float, *, is_first: bool) -> Provider:
+    """`is_first`: the provider had no webhook when it asked, so it is told `made`, also where another was quicker."""
+    webhook = found.webhook or Webhook(url=asked.url, secret=asked.secret or made, made_at=now)
+    if asked.secret is not None or is_first:
+        webhook = rotated(webhook, asked.secret or made, asked.overlap_seconds, now)
     return replace(found, webhook=replace(webhook, url=asked.url, types=asked.types))
 
 

@@ -15,9 +15,9 @@ ATTEMPTS_KEPT = 20  # the schedule has ten; retries on demand and long leases co
 AttemptOutcome = Literal[
     "accepted",  # any 2xx
     "refused",  # 410: never again
-    "throttled",  # 429, 502 or 504
+    "throttled",  # 429
     "failed",  # answered, with another status than these
-    "unknown",  # sent, wholly or in part, and no answer came: the receiver may have it
+    "unknown",  # sent, and no answer of the receiver's own came (502 and 504 are a gateway's): it may have it
     "not-sent",  # nothing of it left
 ]
 Closed = Literal["delivered", "refused", "dropped"]

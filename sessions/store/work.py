@@ -131,7 +131,7 @@ class WorkQueue:
             Write("UNLINK", outbox_key(tag, name)),
             *_log_writes(claim.queued, line_of(claim, attempt, closed)),
         )
-        return await step(self.connection, self._mark(claim, "done"), self._mine(claim), writes) is None
+        return await self._concluded(claim, "done", writes, line_of(claim, attempt, closed))
 
     async def again(self, claim: Claim, at: float, now: float, attempt: Attempt | None = None) -> bool:
         """The attempt failed: wait until `at`. False when the lease was lost or a newer effect took its place."""
@@ -155,7 +155,22 @@ class WorkQueue:
             # It may be due earlier than the lease's end said, and whoever waits for the attempt's end may go on.
             Write("PUBLISH", "", (CHANNEL, f"work {claim.partition}")),
         )
-        return await step(self.connection, self._mark(claim, "again"), self._mine(claim), writes) is None
+        return await self._concluded(claim, "again", writes, msgspec.structs.replace(_line(after), closed="dropped"))
+
+    async def _concluded(
+        self, claim: Claim, outcome: Literal["done", "again"], writes: tuple[Write, ...], line: Line
+    ) -> bool:
+        """Carry out what follows from having had this in hand. False when it was not ours any more.
+
+        Where something else took its place meanwhile, `line` is what the delivery log then says of it, once.
+        """
+        mine = self._mine(claim)
+        failed = await step(self.connection, self._mark(claim, outcome), mine, writes)
+        if failed is mine[0] and line.tried != claim.queued.tried:
+            queued = claim.queued
+            untold = Guard("field", log_key(queued.session), str(line.sequence), delivering.written(_line(queued)))
+            await step(self.connection, self._mark(claim, "told"), (untold,), _log_writes(queued, line))
+        return failed is None
 
     async def deliveries(self, session_ids: list[str], now: float) -> list[list[Logged]]:
         """The delivery logs of these sessions, each with its newest event first; two round trips a node at most.
@@ -184,12 +199,14 @@ class WorkQueue:
             return False
         partition = partition_of(logged.session)
         tag, name = _tag(partition), queued.effect.key
+        # An attempt asked for by hand is extra: after it the wait is as long as this one was to be.
+        before = max(0, queued.attempts - 1) if queued.due > now else queued.attempts
         guards = (
             Guard("field", outbox_key(tag, name), "id", str(queued.version)),
             Guard("score", f"{tag}:outbox", name, repr(queued.due)),
         )
         writes = (
-            *_due_writes(tag, msgspec.structs.replace(queued, due_at=min(now, queued.due))),
+            *_due_writes(tag, msgspec.structs.replace(queued, due_at=min(now, queued.due), attempts=before)),
             Write("PUBLISH", "", (CHANNEL, f"work {partition}")),
         )
         return await step(self.connection, f"{tag}:request:{random_text(12)}", guards, writes) is None
@@ -216,7 +233,7 @@ class WorkQueue:
             Guard("score", f"{tag}:outbox", name, repr(claim.lease_until)),
         )
 
-    def _mark(self, claim: Claim, outcome: Literal["done", "again"]) -> str:
+    def _mark(self, claim: Claim, outcome: Literal["done", "again", "told"]) -> str:
         queued = claim.queued
         return f"{_tag(claim.partition)}:request:{outcome}:{queued.effect.key}:{queued.version}:{claim.lease_until!r}"
 

@@ -21,7 +21,6 @@ from broker import delivery
 from broker.delivery import PENALTY_SECONDS, signature_headers
 from broker.keys import Keys, make
 from broker.providers import Webhook
-from broker.worker import LEASE_MARGIN_SECONDS, longest_attempt
 from sandbox.backoffice import BackOffice, Created
 from sandbox.browser import Browser
 from sandbox.stage import PROFILES
@@ -53,7 +52,7 @@ async def opened(house: House, office: BackOffice, **wishes: str) -> Created:
 
 async def next_attempt(house: House, session_id: str) -> float:
     """Seconds until the next delivery of a session, once the one under way has been concluded."""
-    lease = longest_attempt(house.settings) + LEASE_MARGIN_SECONDS
+    lease = house.settings.lease_seconds
     waiting = await until(lambda: queued(house, session_id), lambda due: bool(due) and min(due.values()) > lease)
     return min(waiting.values())
 
@@ -211,7 +210,7 @@ async def test_data_outlast_a_webhook_that_was_taken_away(house: House, receiver
     await until(lambda: queued(house, session_id), lambda due: due.get("data", 0) > 60)
     changed = await house.parts.providers.get(receiver.office.id)
     assert changed is not None
-    await house.parts.providers.put(replace(changed, webhook=None))
+    await house.parts.providers.put(replace(changed, webhook=None), fresh_webhook=True)
     await house.pass_time(101)
     await until(lambda: queued(house, session_id), lambda due: due.get("data", 0) > 200)
     assert (await receiver.office.pull_payload(session_id)).payload["sessionId"] == session_id
@@ -260,6 +259,23 @@ async def test_a_notice_nobody_took_for_a_day_is_dropped(house: House, receiver:
     await house.pass_time(24 * 3600 + 1)
     await nothing_waits(house, created.id)
     assert len(receiver.came) == 1
+
+
+async def test_that_data_must_be_deleted_is_told_as_long_as_data_are_sent(house: House, receiver: Receiver) -> None:
+    """A receiver that is away for a weekend still hears of a withdrawal: its citizen was told that it does."""
+    receiver.replies = [status(500)] * 20
+    session_id, phone = await consented(house, receiver.office)
+    await receiver.wait_for(lambda came: any(c.kind == "data" for c in came))
+    await until(lambda: queued(house, session_id), lambda due: due.get("data", 0) > 60)
+    await phone.withdraw()
+    await receiver.wait_for(lambda came: any(c.kind == "withdrawn" for c in came))
+    await next_attempt(house, session_id)
+    receiver.replies.clear()
+    await house.pass_time(60 * 3600)
+    await nothing_waits(house, session_id)
+    bodies = [c.body for c in receiver.came if c.kind == "withdrawn"]
+    assert len(bodies) == 2
+    assert len(set(bodies)) == 1
 
 
 async def test_withdrawn_while_the_webhook_is_away(house: House, receiver: Receiver) -> None:

@@ -52,11 +52,12 @@ async def nothing_left(house: House, receiver: Receiver, session_id: str) -> Non
     problem(await ask(house, "GET", f"/v1/sessions/{session_id}/payload", caller=receiver.office), "session-ended")
 
 
-@pytest.mark.parametrize(("code", "maybe"), [(500, False), (429, False), (0, True)])
+@pytest.mark.parametrize(("code", "maybe"), [(500, False), (429, False), (502, True), (504, True), (0, True)])
 async def test_a_withdrawal_waits_for_the_attempt_in_flight(
     house: House, receiver: Receiver, code: int, maybe: bool
 ) -> None:
-    """It is decided when the receiver's answer is known: a no is a no; a broken line after the body was sent is not.
+    """It is decided when the receiver's answer is known: a no is a no; a gateway's is not, nor is a broken line after
+    the body was sent.
 
     Then citizen and provider read that it may have been received, and the provider is to delete.
     """

@@ -213,6 +213,24 @@ async def test_who_carries_out_a_replaced_effect_cannot_finish(sessions: Session
     assert await work.done(newer)
 
 
+@pytest.mark.parametrize("taken", [True, False])
+async def test_what_came_of_a_replaced_notice_is_told(
+    sessions: SessionStore, work: WorkQueue, connection: Connection, *, taken: bool
+) -> None:
+    """An attempt was under way when the newer one came: the log has it, once, and nothing of the newer changes."""
+    made = await _queue(sessions)
+    await _notify(sessions, made, "older", NOW)
+    older = (await _claim_all(work))[f"notice:{made.id}"]
+    await _notify(sessions, made, "newer", NOW + 1)
+    outcome = Attempt(at=NOW, outcome="accepted") if taken else BROKEN
+    for _ in range(2):
+        assert not await (work.done(older, "delivered", outcome) if taken else work.again(older, NOW + 9, NOW, outcome))
+    [lines] = await work.deliveries([made.id], NOW + 1)
+    told = {logged.line.event_id: logged for logged in lines}
+    assert (told["older"].status, told["older"].tried) == ("delivered" if taken else "dropped", (outcome,))
+    assert (told["newer"].status, told["newer"].tried) == ("waiting", ())
+
+
 async def test_the_moment_of_a_lease_does_not_tell_effects_apart(sessions: SessionStore, work: WorkQueue) -> None:
     """The newer notice was claimed with a lease that ends when the older one's does: the older still cannot finish."""
     made = await _queue(sessions)
@@ -370,7 +388,7 @@ async def test_who_lost_the_lease_writes_nothing_into_the_log(sessions: SessionS
 async def test_a_waiting_delivery_can_be_tried_at_once(
     sessions: SessionStore, work: WorkQueue, connection: Connection
 ) -> None:
-    """Its next attempt is now, workers hear of it, it counts as the same one, and asking again changes nothing."""
+    """Its next attempt is now and extra: after it the wait is that of before. Workers hear; asking again is nothing."""
     session_id = await examples.consented(sessions, session())
     claim = (await _claim_all(work))[f"data:{session_id}"]
     await work.again(claim, NOW + 100, NOW, BROKEN)
@@ -382,7 +400,7 @@ async def test_a_waiting_delivery_can_be_tried_at_once(
     assert not await work.retry(waiting, NOW + 2)
     assert await work.retry((await _log(work, session_id, NOW + 2))["data"], NOW + 2)
     again = (await _claim_all(work, NOW + 1))[f"data:{session_id}"]
-    assert (again.queued.attempts, again.queued.tried) == (1, (BROKEN,))
+    assert (again.queued.attempts, again.queued.tried) == (0, (BROKEN,))
 
 
 async def test_what_is_in_hand_is_not_tried_beside_it(sessions: SessionStore, work: WorkQueue) -> None:
