@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 RECEIPT_TYPE = "ophaalbrug-purge-receipt+jws"
 REWRITE_SECONDS = 23 * 3600  # workers look every hour, so that no two rewrites are more than a day apart
+REWRITE_TRY_SECONDS = 300
 _REWRITE = "rewrite-log"
 
 
@@ -42,14 +43,17 @@ def new_event_id() -> str:
 
 
 async def rewrite_log(parts: Parts) -> None:
-    """Once a day, by one process of all: what was deleted leaves the store's append-only file too (decision 17)."""
-    if not await parts.records.take_turn(_REWRITE, REWRITE_SECONDS):
+    """Once a day, by one process of all: what was deleted leaves the store's append-only file too (decision 17).
+
+    Where it fails, or its process dies, the next hour's look does it.
+    """
+    if not await parts.records.take_turn(_REWRITE, REWRITE_TRY_SECONDS):
         return
-    if await answer(parts.connection.rewrite_log()):
-        log.info("store.log_rewritten")
+    if not await answer(parts.connection.rewrite_log()):
+        log.warning("store.log_not_rewritten")
         return
-    log.warning("store.log_not_rewritten")
-    await parts.records.give_turn_back(_REWRITE)
+    await parts.records.keep_turn(_REWRITE, REWRITE_SECONDS)
+    log.info("store.log_rewritten")
 
 
 async def check(parts: Parts, opened: Opened, code: str) -> None:

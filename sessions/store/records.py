@@ -18,6 +18,7 @@ TOKEN_SECONDS = 300
 JTI_SECONDS = 600
 FORGET_VERSION = 2**53
 
+_PROVIDERS, _WEBHOOKS = "ophaalbrug:providers", "ophaalbrug:webhooks"
 _INDEX = Script("index")
 _STATES = tuple(State)
 
@@ -41,44 +42,45 @@ class Records:
 
     async def providers(self) -> dict[str, bytes]:
         """Every provider's stored entry, by id."""
-        found = await answer(self.connection.client.hgetall("ophaalbrug:providers"))
+        found = await answer(self.connection.client.hgetall(_PROVIDERS))
         return {name.decode(): value for name, value in found.items()}
 
     async def provider(self, provider_id: str) -> bytes | None:
         """One provider's stored entry."""
-        return await answer(self.connection.client.hget("ophaalbrug:providers", provider_id))
+        return await answer(self.connection.client.hget(_PROVIDERS, provider_id))
 
     async def swap_provider(self, provider_id: str, before: bytes, after: bytes) -> bool:
-        """Store a provider in place of `before`, and tell every process. False when another has been stored since."""
-        name = "ophaalbrug:providers"
-        writes = (Write("HSET", name, (provider_id, after)), Write("PUBLISH", "", (CHANNEL, f"registry {provider_id}")))
-        # The mark lies in the slot of the registry itself, whose whole name is what is hashed.
-        mark = f"{{{name}}}:request:{random_text(12)}"
-        return await step(self.connection, mark, (Guard("field", name, provider_id, before),), writes) is None
+        """Store a provider in place of `before` (empty: of none), and tell every process.
 
-    async def put_provider(self, provider_id: str, entry: bytes | None) -> bool:
-        """Store (or, with None, remove) a provider and tell every process. False when there was none to remove."""
-        client = self.connection.client
-        if entry is None:
-            changed = bool(await answer(client.hdel("ophaalbrug:providers", provider_id)))
-        else:
-            await answer(client.hset("ophaalbrug:providers", provider_id, entry))
-            changed = True
-        await answer(client.publish(CHANNEL, f"registry {provider_id}"))
-        return changed
+        False when another has been stored since.
+        """
+        return await self._put(_PROVIDERS, provider_id, after, before)
+
+    async def remove_provider(self, provider_id: str) -> bool:
+        """Remove a provider and tell every process. False when there was none."""
+        while (before := await self.provider(provider_id)) is not None:
+            if await self._put(_PROVIDERS, provider_id, None, before):
+                return True
+        return False
 
     async def webhook_health(self, provider_id: str) -> bytes | None:
         """What is known of how a provider's webhook does."""
-        return await answer(self.connection.client.hget("ophaalbrug:webhooks", provider_id))
+        return await answer(self.connection.client.hget(_WEBHOOKS, provider_id))
 
     async def put_webhook_health(self, provider_id: str, health: bytes | None) -> None:
         """Store (or, with None, forget) it and tell every process."""
-        client = self.connection.client
-        if health is None:
-            await answer(client.hdel("ophaalbrug:webhooks", provider_id))
-        else:
-            await answer(client.hset("ophaalbrug:webhooks", provider_id, health))
-        await answer(client.publish(CHANNEL, f"registry {provider_id}"))
+        await self._put(_WEBHOOKS, provider_id, health)
+
+    async def _put(self, name: str, provider_id: str, entry: bytes | None, before: bytes | None = None) -> bool:
+        """Store (None: remove) what hash `name` has of a provider, and tell every process in the same step.
+
+        With `before` only in the place of that: False when something else has been stored since.
+        """
+        write = Write("HDEL", name, (provider_id,)) if entry is None else Write("HSET", name, (provider_id, entry))
+        told = Write("PUBLISH", "", (CHANNEL, f"registry {provider_id}"))
+        guards = () if before is None else (Guard("field", name, provider_id, before),)
+        # The mark lies in the slot of the hash itself, whose whole name is what is hashed.
+        return await step(self.connection, f"{{{name}}}:request:{random_text(12)}", guards, (write, told)) is None
 
     # --- access tokens and single-use proofs ---
 
@@ -107,9 +109,9 @@ class Records:
         """Whether this process is the one that does `name`: nobody else is for so many seconds."""
         return bool(await answer(self.connection.client.set(f"ophaalbrug:turn:{name}", "1", nx=True, ex=seconds)))
 
-    async def give_turn_back(self, name: str) -> None:
-        """Let another process try `name` before its time."""
-        await answer(self.connection.client.unlink(f"ophaalbrug:turn:{name}"))
+    async def keep_turn(self, name: str, seconds: int) -> None:
+        """It is done: nobody else does `name` for so many seconds more."""
+        await answer(self.connection.client.set(f"ophaalbrug:turn:{name}", "1", ex=seconds))
 
     # --- what a store remembers of its owner ---
 

@@ -18,6 +18,7 @@ from tests.stores import Store
 _HOUSEHOLD = "married-couple"
 _REMARK = "Opmerkelijkheidje over de hypotheek"
 _PLANTED = "Gezaaidekanarie4711"
+_TURN = "ophaalbrug:turn:rewrite-log"
 
 
 class _Watched:
@@ -117,7 +118,7 @@ async def test_what_was_deleted_leaves_the_file_within_a_day(tmp_path: Path) -> 
 
 
 async def test_a_file_that_may_not_be_written_anew_is_tried_again(tmp_path: Path) -> None:
-    """A store that forbids it costs nobody the turn: it is taken as soon as it is allowed."""
+    """Where the store forbids it, or who has the turn dies, the next hour's look finds the turn free."""
     with stores.single(tmp_path) as store:
         client = store.nodes[0].client
         client.execute_command("ACL", "SETUSER", "default", "-bgrewriteaof")
@@ -126,9 +127,12 @@ async def test_a_file_that_may_not_be_written_anew_is_tried_again(tmp_path: Path
         async with standing(world, store.url) as house:
             await purge.rewrite_log(house.parts)
             assert client.info("persistence")["aof_rewrites"] == 0
+            assert client.ttl(_TURN) <= 300
+            client.unlink(_TURN)
             client.execute_command("ACL", "SETUSER", "default", "+bgrewriteaof")
             await purge.rewrite_log(house.parts)
             await eventually(_is_true(lambda: client.info("persistence")["aof_rewrites"] == 1))
+            assert 22 * 3600 < client.ttl(_TURN) < 24 * 3600
 
 
 def _is_true(holds: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:

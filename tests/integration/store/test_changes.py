@@ -83,7 +83,7 @@ async def test_a_kind_can_be_watched_as_a_whole(
     assert await work.wait(SOON)
     await _settle(changes, running)
     assert not registry.take()
-    await Records(connection).put_provider("gemeente", b"1")
+    await Records(connection).swap_provider("gemeente", b"", b"1")
     assert await registry.wait(SOON)
     await _settle(changes, running)
     assert not work.take()

@@ -28,21 +28,26 @@ def records(connection: Connection) -> Records:
 async def test_a_provider_is_stored_read_and_removed(records: Records) -> None:
     """Entries are bytes by id; the newest counts; removing says whether there was one."""
     assert (await records.providers(), await records.provider("gemeente")) == ({}, None)
-    assert await records.put_provider("gemeente", b"\xff1")
-    assert await records.put_provider("gemeente", b"\xff2")
-    assert await records.put_provider("notaris", b"3")
+    assert await records.swap_provider("gemeente", b"", b"\xff1")
+    assert await records.swap_provider("gemeente", b"\xff1", b"\xff2")
+    assert await records.swap_provider("notaris", b"", b"3")
     assert await records.providers() == {"gemeente": b"\xff2", "notaris": b"3"}
     assert await records.provider("gemeente") == b"\xff2"
-    assert await records.put_provider("gemeente", None)
-    assert not await records.put_provider("gemeente", None)
+    assert await records.remove_provider("gemeente")
+    assert not await records.remove_provider("gemeente")
     assert await records.providers() == {"notaris": b"3"}
 
 
 async def test_every_process_hears_of_a_changed_provider(records: Records, connection: Connection) -> None:
-    """Storing and removing are told on the channel, also when a removal finds nothing: it may repeat a lost one."""
+    """Storing, removing and how the webhook does are told on the channel, in the step that changes it."""
     subscription = await connection.subscribe(CHANNEL)
-    for entry in (b"1", None, None):
-        await records.put_provider("waterschap", entry)
+    for change in (
+        records.swap_provider("waterschap", b"", b"1"),
+        records.put_webhook_health("waterschap", b"1"),
+        records.put_webhook_health("waterschap", None),
+        records.remove_provider("waterschap"),
+    ):
+        await change
         await hear(subscription, b"registry waterschap")
     await subscription.aclose()
 
@@ -81,12 +86,15 @@ async def test_a_count_runs_per_name_and_window(records: Records, running: Store
 
 
 async def test_of_many_one_gets_the_turn(records: Records, running: Store) -> None:
-    """A turn is one process's until it ends by itself, or is given back."""
+    """A turn is one process's until it ends by itself; who did what it was for keeps it longer."""
     taken = await asyncio.gather(*(records.take_turn("rewrite", 60) for _ in range(10)))
     assert sorted(taken) == [False] * 9 + [True]
-    assert len(ends(running)) == 1
-    await records.give_turn_back("rewrite")
-    assert await records.take_turn("rewrite", 60)
+    [at] = ends(running).values()
+    assert at < time.time() + 70
+    await records.keep_turn("rewrite", 600)
+    [at] = ends(running).values()
+    assert at > time.time() + 500
+    assert not await records.take_turn("rewrite", 60)
 
 
 # -- the store's owner
