@@ -24,7 +24,7 @@ from schemas.payload import Content
 from schemas.pension import Pension
 from schemas.records import SELF, Finding, FindingValue, SourceRecords
 from schemas.wealth import Balance, Debt, Possession, RealEstate, Vehicle
-from sessions.model import ROLES, Role, SourceStatus
+from sessions.model import ANSWERED, ROLES, Role
 
 Names: TypeAlias = Mapping[tuple[Answer, str], str]  # who a local id of an answer is, in the household
 
@@ -32,7 +32,6 @@ Record: TypeAlias = Person | Relation | Address | Income | Pension | Possession 
 
 _T = TypeVar("_T", Relation, Address, Income, Pension, Possession, Debt)
 
-_ANSWERED = (SourceStatus.COLLECTED, SourceStatus.ABSENT)
 _KINDS = ("persons", "relations", "addresses", "incomes", "pensions", "possessions", "debts")
 _COMPARED: frozenset[Field] = frozenset({"income.employment", "income.benefit", "income.assessment"})
 _LIVED_IN = ("residence", "location", "foreign")
@@ -242,7 +241,7 @@ def _partly(answers: Mapping[Answer, SourceRecords]) -> frozenset[tuple[str, str
 def _missing(statuses: Mapping[Role, Mapping[str, str]]) -> Iterator[Finding]:
     for role, sources in statuses.items():
         for source, status in sources.items():
-            if status not in _ANSWERED:
+            if status not in ANSWERED:
                 yield Finding(kind="missing-source", code=status, source=source, person=role)
 
 

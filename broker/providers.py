@@ -17,6 +17,7 @@ import msgspec
 from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key
+from msgspec.structs import replace
 
 from broker.brand import ACCENT_PATTERN, MAX_LOGO_BYTES, LogoError, logo_type
 from broker.contact import is_address
@@ -68,7 +69,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How the webhook at `url` (a digest) does: since when every attempt failed, and since when it is not asked."""
+    """How the webhook at `url` (a digest) does: since when every attempt failed, and since when it is not called."""
 
     url: str = ""
     failing_at: float | None = None
@@ -129,7 +130,7 @@ def _start_of(path: Path, size: int) -> bytes:
 
 
 def checked(provider: Provider, *, https_only: bool = False) -> Provider:
-    """Refuse what could not work later; makes a webhook secret where the file leaves it out. Raises ProviderError.
+    """Refuse what could not work later. Raises ProviderError.
 
     `https_only` is for production: the guarded door asks nothing else there.
     """
@@ -157,10 +158,23 @@ def checked(provider: Provider, *, https_only: bool = False) -> Provider:
         import_key(key)
     if not all(can_seal(key, sealing) for sealing in _KEY_ALGORITHMS for key in provider.keys if _fits(key, sealing)):
         raise ProviderError("a key with use: enc cannot be sealed to")
-    if provider.webhook is not None and not provider.webhook.secret:
-        webhook = msgspec.structs.replace(provider.webhook, secret=new_webhook_secret())
-        provider = msgspec.structs.replace(provider, webhook=webhook)
     return provider
+
+
+def completed(provider: Provider, before: Provider | None) -> Provider:
+    """The provider as it is to be kept: of its webhook, what its file does not name stays as it was `before`.
+
+    The provider itself sets those things too, over the API, and rotated secrets stand in no file. A secret that
+    neither names is made here.
+    """
+    named, was = provider.webhook, before.webhook if before is not None else None
+    if named is None:
+        return replace(provider, webhook=was)
+    if was is not None:
+        named = replace(named, types=named.types or was.types)
+        if named.secret in ("", was.secret):
+            named = replace(named, secret=was.secret, made_at=was.made_at, former=was.former)
+    return replace(provider, webhook=replace(named, secret=named.secret or new_webhook_secret()))
 
 
 def _look_problems(provider: Provider) -> list[tuple[bool, str]]:

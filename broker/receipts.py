@@ -25,7 +25,7 @@ from schemas.ledger import entry_of
 from schemas.payload import Content
 from sessions import consenting
 from sessions.errors import Refused
-from sessions.model import Consent, Role, Session, SourceStatus, State
+from sessions.model import ANSWERED, Consent, Role, Session, State
 from sessions.secrets import random_text, same
 from sessions.vault import VaultError, open_receipts, seal_receipts
 
@@ -38,7 +38,7 @@ _signed = msgspec.json.Decoder(dict[str, SignedConsent])
 def answered(session: Session, role: str) -> tuple[str, ...]:
     """The sources that answered about this person."""
     states = session.people[role].sources.items()
-    return tuple(source for source, s in states if s.status in (SourceStatus.COLLECTED, SourceStatus.ABSENT))
+    return tuple(source for source, s in states if s.status in ANSWERED)
 
 
 def notice(session: Session) -> ConsentNotice:

@@ -12,13 +12,20 @@ from collections.abc import Callable
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from broker.providers import Health, Provider, Webhook
+from broker.providers import Health, Provider, Webhook, completed
 from sessions.errors import Refused
 from sessions.secrets import Keyring
 from sessions.store.changes import Watch
 from sessions.store.records import Records
 
 CHANGE_TRIES = 20
+
+
+class Put(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider as it was added, or put in the place of one that had the webhook `before`."""
+
+    kept: Provider
+    before: Webhook | None
 
 
 class Providers:
@@ -54,11 +61,21 @@ class Providers:
         stored = await self._records.providers()
         return [self._open(name, entry) for name, entry in sorted(stored.items())]
 
-    async def put(self, provider: Provider) -> None:
-        """Add or replace a provider; sessions under way keep what was pinned at their creation."""
-        await self._records.put_provider(provider.id, self._sealed(provider))
-        if await self._records.webhook_health(provider.id) is not None:  # who adds it again has mended it
-            await self._records.put_webhook_health(provider.id, None)
+    async def put(self, provider: Provider, *, fresh_webhook: bool = False) -> Put:
+        """Add or replace a provider; sessions under way keep what was pinned at their creation.
+
+        Of its webhook, what `provider` does not name stays (see `completed`), and nothing with `fresh_webhook`.
+        Raises Refused(busy).
+        """
+        for _ in range(CHANGE_TRIES):
+            stored = await self._records.provider(provider.id)
+            before = self._open(provider.id, stored) if stored is not None else None
+            kept = completed(provider, None if fresh_webhook else before)
+            if await self._records.swap_provider(provider.id, stored or b"", self._sealed(kept)):
+                if await self._records.webhook_health(provider.id) is not None:  # who adds it again has mended it
+                    await self._records.put_webhook_health(provider.id, None)
+                return Put(kept=kept, before=before.webhook if before is not None else None)
+        raise Refused("busy")
 
     async def change(self, provider_id: str, decide: Callable[[Provider], Provider]) -> Provider | None:
         """Let `decide` change the provider as it is stored now, again when somebody else changed it meanwhile.
@@ -77,7 +94,7 @@ class Providers:
     async def remove(self, provider_id: str) -> bool:
         """Remove a provider; False when there was none."""
         await self._records.put_webhook_health(provider_id, None)
-        return await self._records.put_provider(provider_id, None)
+        return await self._records.remove_provider(provider_id)
 
     async def health(self, provider_id: str, webhook: Webhook) -> Health:
         """How this webhook does, from the cache unless something changed; another address begins anew."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import uvicorn
 
+from broker.http import operations
 from broker.http.app import create, tune_collector
 from broker.parts import running
 from broker.settings import PREFIX, Settings, SettingsError
@@ -142,17 +143,20 @@ def server_config(settings: Settings, url: str) -> uvicorn.Config:
 
 
 async def work(settings: Settings) -> None:
-    """Run one worker without a server, until a signal comes. Raises SettingsError.
+    """Run one worker without a server, until a signal comes; it listens on `operations_port` alone, if that is set.
 
-    It is a guest of the service's embedded store: with one of its own it would keep the service out.
+    It is a guest of the service's embedded store: with one of its own it would keep the service out. Raises
+    SettingsError.
     """
+    if settings.operations_port:
+        _see_it_is_free(settings.host, settings.operations_port)
     _leave_no_dump()
     set_up(settings.log_level, settings.log_format)
     with store(settings) as url:
         await check(settings, url)
         if not settings.redis_url and not served(settings.data_dir):
             raise SettingsError("no service runs on this data directory; start `ophaalbrug serve` first")
-        async with running(settings, url) as parts:
+        async with running(settings, url) as parts, operations.listening(parts):
             worker = Worker(parts)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):

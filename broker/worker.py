@@ -14,7 +14,7 @@ from broker.delivery import Delivery
 from broker.invitations import Messenger
 from broker.ledger import Ledger
 from broker.parts import Parts
-from broker.settings import Settings
+from broker.stopping import stopped
 from broker.telemetry import log, where
 from sessions import faults
 from sessions.delivering import Attempt
@@ -25,7 +25,6 @@ from sessions.store.work import Claim
 CLAIM_AT_ONCE = 32
 MOST_AT_ONCE = 256
 CRASH_PAUSE_SECONDS = 60.0
-LEASE_MARGIN_SECONDS = 15.0
 SWEEP_LEASE_SECONDS = 30.0
 LOOK_AGAIN_SECONDS = 30.0  # a deadline may be brought forward, a wake-up lost: this is how late we can then be
 REWRITE_LOOK_SECONDS = 3600.0
@@ -96,7 +95,7 @@ class Worker:
         return 0.0 if taken else min([LOOK_AGAIN_SECONDS, *(due - now for due in later)])
 
     async def _take(self, partition: int, now: float) -> None:
-        lease = longest_attempt(self._parts.settings) + LEASE_MARGIN_SECONDS
+        lease = self._parts.settings.lease_seconds
         with faults.during("claim"):
             for claim in await self._parts.work.claim(partition, now, lease, CLAIM_AT_ONCE):
                 self._start(claim.queued.effect.kind, self._carry_out(claim))
@@ -133,7 +132,10 @@ class Worker:
             await self._parts.work.again(claim, now + CRASH_PAUSE_SECONDS, now, attempt)
 
     async def _list(self, claim: Claim) -> None:
-        """Keep the provider's list of sessions up to date, and see that an ended one left nothing behind."""
+        """Keep the provider's list of sessions up to date, and see that an ended one left nothing behind.
+
+        A session whose provider is gone ends, whenever it was opened.
+        """
         queued = claim.queued
         try:
             opened = await self._parts.sessions.read(queued.session)
@@ -143,14 +145,9 @@ class Worker:
             await self._parts.records.put_listed(opened.session, opened.version)
             if opened.session.ended:
                 await purge.check(self._parts, opened, queued.effect.code)
+            elif await self._parts.providers.get(queued.provider) is None:  # nobody waits for it any more
+                await stopped(self._parts, opened, "provider")
         await self._parts.work.done(claim)
-
-
-def longest_attempt(settings: Settings) -> float:
-    """The most seconds that anything the worker does may take."""
-    limits = [settings.webhook_timeout_seconds]
-    limits += [channel.timeout_seconds for channel in (settings.mail, settings.sms) if channel is not None]
-    return max(limits)
 
 
 async def clock_differs(parts: Parts) -> bool:

@@ -1,7 +1,8 @@
 """The command line, `ophaalbrug`: what an operator runs, asks and tells.
 
-One module a room: `service` (serve, worker, demo, settings, openapi, keys), `providers`, `ledgers`, `connectors` and
-`sessions` (session, delivery). `asking` is what they share: settings, the store, and how answers are printed.
+One module a room: `service` (serve, worker, demo, settings, openapi, keys), `providers`, `ledgers`, `connectors`,
+`logins` and `sessions` (session, delivery). `asking` is what they share: settings, the store, and how answers are
+printed.
 
 What stands on standard output is the answer; everything said beside it is on standard error. Exit codes: 0 done, 1
 refused or not well, in one line that says why, 2 a wrong use of the command.
@@ -15,6 +16,7 @@ import click
 
 from broker.cli.connectors import connector
 from broker.cli.ledgers import ledger
+from broker.cli.logins import login
 from broker.cli.providers import provider
 from broker.cli.service import demo, keys, openapi, serve, settings, worker
 from broker.cli.sessions import delivery, session
@@ -34,5 +36,5 @@ def main(context: click.Context, file: Path | None) -> None:
     context.obj = file
 
 
-for _command in (serve, worker, demo, provider, session, delivery, ledger, connector, settings, openapi, keys):
+for _command in (serve, worker, demo, provider, session, delivery, ledger, connector, login, settings, openapi, keys):
     main.add_command(_command)

@@ -14,6 +14,7 @@ from broker.errors import CATALOGUE, Problem
 from broker.parts import Parts, running
 from broker.providers import ProviderError
 from broker.settings import Settings, SettingsError, load
+from broker.telemetry import set_up
 from sessions.errors import Refused
 from sessions.store.connection import UNAVAILABLE
 from sessions.store.scripts import StoreUnavailable
@@ -44,8 +45,9 @@ def run(work: Coroutine[Any, Any, _T]) -> _T:
 
 
 def ask(context: click.Context, question: Callable[[Parts], Coroutine[Any, Any, _T]]) -> _T:
-    """Put a question to the parts of a broker with these settings, on its store."""
+    """Put a question to the parts of a broker with these settings, on its store; what they log is no answer."""
     settings = settings_of(context)
+    set_up(settings.log_level, settings.log_format)
 
     async def put() -> _T:
         with serving.store(settings) as url:

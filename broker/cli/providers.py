@@ -14,6 +14,7 @@ from broker.cli.asking import ask, json_option, settings_of, show_rows
 from broker.ledger import Ledger
 from broker.parts import Parts
 from broker.providers import Provider, ProviderError, new_webhook_secret, read, read_file
+from broker.registry import Put
 from broker.stopping import open_sessions, stop_all
 from sessions.lifecycle import HOUR
 
@@ -25,11 +26,13 @@ def provider() -> None:
 
 @provider.command("add")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--fresh-webhook", is_flag=True, help="The webhook is what FILE says and nothing else, or there is none.")
 @click.pass_context
-def provider_add(context: click.Context, file: Path) -> None:
+def provider_add(context: click.Context, file: Path, fresh_webhook: bool) -> None:
     """Add or replace the provider described in FILE (TOML); - reads it from standard input.
 
-    Where it has a webhook its secret is printed, made here if the file names none, and the key that signs beside it.
+    Of its webhook, what FILE does not name stays as it was. The secret is printed, made here if there was none, unless
+    it is the one that was kept; and the key that signs beside it.
     """
     https_only = settings_of(context).mode == "production"
     try:
@@ -37,11 +40,16 @@ def provider_add(context: click.Context, file: Path) -> None:
     except ProviderError as error:
         raise click.ClickException(str(error)) from None
 
-    async def add(parts: Parts) -> str:
-        await parts.providers.put(found)
-        return parts.keys.webhook_public()
+    async def add(parts: Parts) -> tuple[Put, str]:
+        return await parts.providers.put(found, fresh_webhook=fresh_webhook), parts.keys.webhook_public()
 
-    _show_provider(found, ask(context, add))
+    put, webhook_public = ask(context, add)
+    before, kept = put.before, put.kept.webhook
+    named = found.webhook is not None and found.webhook.secret != ""
+    stayed = before is not None and kept is not None and before.secret == kept.secret
+    _show_provider(put.kept, webhook_public, show_secret=named or not stayed)
+    if before is not None and kept is not None and before.url != kept.url:
+        click.echo("note: events went to another address until now", err=True)
     if found.accent is not None and palette(found.accent) is DEFAULT:
         click.echo(f"note: {found.accent} cannot be made readable; pages keep the default colours", err=True)
 
@@ -54,10 +62,10 @@ def _from_standard_input(https_only: bool) -> Provider:
     return read(text, Path("-"), https_only=https_only)
 
 
-def _show_provider(found: Provider, webhook_public: str) -> None:
+def _show_provider(found: Provider, webhook_public: str, *, show_secret: bool = True) -> None:
     click.echo(f"provider {found.id} with {len(found.profile)} profile(s)")
     if found.webhook is not None:
-        click.echo(f"webhook secret: {found.webhook.secret}")
+        click.echo(f"webhook secret: {found.webhook.secret if show_secret else 'as it was'}")
         click.echo(f"webhook public key: {webhook_public}")
 
 
@@ -102,17 +110,21 @@ def _with_secret(found: Provider, secret: str, overlap_seconds: float, now: floa
 def provider_remove(context: click.Context, provider_id: str, with_ledger: bool, with_sessions: bool) -> None:
     """Remove a provider: it can open no sessions any more."""
 
-    async def remove(parts: Parts) -> None:
+    async def remove(parts: Parts) -> int:
         waiting = await open_sessions(parts, provider_id)
         if waiting and not with_sessions:
             raise ProviderError(f"{provider_id} has {len(waiting)} open sessions: let them end, or --with-sessions")
         lines = await Ledger(parts).size(provider_id)
         if lines and not with_ledger:
             raise ProviderError(f"{provider_id} has a ledger of {lines} lines: export it, then --with-ledger")
-        await stop_all(parts, provider_id)
+        received = await stop_all(parts, provider_id)
         if not await parts.providers.remove(provider_id):
             raise ProviderError(f"there is no provider {provider_id}")
-        await stop_all(parts, provider_id)  # of one that was opened meanwhile
         await Ledger(parts).drop(provider_id)
+        return received
 
-    ask(context, remove)
+    received = ask(context, remove)
+    if received:
+        click.echo(
+            f"note: {provider_id} has data of {received} of its sessions, or may have: it must delete them", err=True
+        )

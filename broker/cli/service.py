@@ -36,7 +36,7 @@ def serve(context: click.Context, no_worker: bool) -> None:
 @click.command()
 @click.pass_context
 def worker(context: click.Context) -> None:
-    """Run a worker alone: deliveries, lists and deadlines."""
+    """Run a worker alone: deliveries, lists and deadlines. Its health and numbers are on `operations_port`, if set."""
     run(serving.work(settings_of(context)))
 
 

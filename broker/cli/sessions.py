@@ -66,13 +66,17 @@ def delivery_list(
     """
     wanted = deliveries.Wanted(session=session_id, type=kind, status=status)
 
-    async def found(parts: Parts) -> deliveries.Found:
-        listed = await deliveries.listed(parts, provider_id, wanted, 0, limit)
-        if not listed.deliveries and await parts.providers.get(provider_id) is None:
+    async def found(parts: Parts) -> list[Logged]:
+        listed: list[Logged] = []
+        offset: int | None = 0
+        while offset is not None and len(listed) < limit:
+            page = await deliveries.listed(parts, provider_id, wanted, offset, limit - len(listed))
+            listed, offset = [*listed, *page.deliveries], page.next
+        if not listed and await parts.providers.get(provider_id) is None:
             raise ProviderError(f"there is no provider {provider_id}")
         return listed
 
-    show_rows(_COLUMNS, map(_row, ask(context, found).deliveries), as_json=as_json)
+    show_rows(_COLUMNS, map(_row, ask(context, found)), as_json=as_json)
 
 
 def _row(found: Logged) -> tuple[object, ...]:

@@ -20,7 +20,7 @@ from broker.creation import session_of_link
 from broker.errors import Problem
 from broker.http.html import wants_page
 from broker.http.linking import ShownToken, hand_token, show_token, show_typed_code, typed_digest
-from broker.http.requests import COOKIE, AnyRequest, parts_of, same_origin, sent_in
+from broker.http.requests import COOKIE, AnyRequest, browser_secret, parts_of, same_origin, sent_in
 from broker.http.streams import event_stream
 from broker.invitations import send_text
 from broker.parts import Parts
@@ -82,7 +82,7 @@ class Handed(View, frozen=True, kw_only=True):
 async def browser_session(request: AnyRequest) -> Opened:
     """The session this browser started. Raises Refused: wrong-secret, taken-over, unknown-session."""
     parts = parts_of(request)
-    secret = request.cookies.get(COOKIE, "")
+    secret = browser_secret(request)
     session_id, _ = secret_parts(secret, "obb_", 2)
     opened = await parts.sessions.read(session_id)
     _require_browser(opened.session, parts.keys.ring.digest("browser", secret))
@@ -137,7 +137,7 @@ async def start(request: AnyRequest, link: FromPath[str]) -> Response[Any]:
 async def events(request: AnyRequest) -> Stream:
     """The session each time something changes (server-sent events), until another browser takes over."""
     parts, opened = parts_of(request), await browser_session(request)
-    digest = parts.keys.ring.digest("browser", request.cookies[COOKIE])
+    digest = parts.keys.ring.digest("browser", browser_secret(request))
 
     def view(now: Opened) -> JourneyView:
         _require_browser(now.session, digest)

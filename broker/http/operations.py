@@ -76,7 +76,7 @@ def routers() -> list[Any]:
 
 @asynccontextmanager
 async def listening(parts: Parts) -> AsyncGenerator[None]:
-    """The operations surface on the port of its own, where the settings name one, beside the server of this process."""
+    """The operations surface on the port of its own, where the settings name one, beside this process's real work."""
     settings = parts.settings
     if not settings.operations_port:
         yield

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from broker import withdrawal
+from broker import stopping
 from broker.caller import Caller
 from broker.clock import utc
 from broker.collection import Collection
@@ -23,7 +23,6 @@ from broker.http.requests import AnyRequest, body_of, file_of, parts_of
 from broker.http.streams import event_stream
 from broker.parts import Parts
 from broker.purge import new_event_id
-from broker.telemetry import log, session_ref, sessions_total
 from broker.uploads import Uploads
 from broker.views import Closing, PhoneView, for_closing, for_phone
 from schemas.base import Inbound, View
@@ -268,7 +267,7 @@ async def stop(request: AnyRequest, caller: NamedDependency[Caller]) -> Closing:
     return await _ended(request, caller, decide)
 
 
-async def _ended(request: AnyRequest, caller: Caller, decide: withdrawal.Decide) -> Closing:
+async def _ended(request: AnyRequest, caller: Caller, decide: stopping.Decide) -> Closing:
     parts, phone_id = parts_of(request), caller.linked().id
 
     def still_here(session: Session, now: float, has_it: bool) -> Change | None:
@@ -276,10 +275,7 @@ async def _ended(request: AnyRequest, caller: Caller, decide: withdrawal.Decide)
             raise Refused("wrong-secret")  # another phone took over meanwhile
         return decide(session, now, has_it)
 
-    after = await withdrawal.ended(parts, caller.session.id, still_here)
-    sessions_total.labels(after.session.state).inc()
-    log.info("session.stopped", session_ref=session_ref(caller.session.id), reason=after.session.reason)
-    return for_closing(after.session)
+    return for_closing((await stopping.ended(parts, caller.session.id, still_here)).session)
 
 
 @get("/receipt")

@@ -15,7 +15,7 @@ from broker.caller import Caller
 from broker.errors import Problem
 from broker.http.linking import ShownToken, code_digest, show_token, typed_digest
 from broker.http.phone_caller import proof_of
-from broker.http.requests import COOKIE, AnyRequest, body_of, parts_of
+from broker.http.requests import AnyRequest, body_of, browser_secret, parts_of
 from broker.parts import Parts
 from broker.purge import new_event_id
 from broker.telemetry import log, session_ref
@@ -97,7 +97,7 @@ async def pair(request: AnyRequest) -> Paired:
 async def _link_here(request: AnyRequest, opened: Opened, redeemed: str, token: PhoneToken, phone: Phone) -> Paired:
     """Link the device of the browser that started, whose cookie comes along."""
     parts = parts_of(request)
-    browser = parts.keys.ring.digest("browser", request.cookies.get(COOKIE, ""))
+    browser = parts.keys.ring.digest("browser", browser_secret(request))
     session_id = opened.session.id
     with new_key() as key:
 

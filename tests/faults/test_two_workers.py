@@ -13,12 +13,12 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from broker import deliveries, withdrawal
+from broker import deliveries
 from broker.delivery import acknowledge
 from broker.errors import Problem
 from broker.parts import Parts, running
 from broker.purge import new_event_id
-from broker.stopping import stopped
+from broker.stopping import ended, stopped
 from broker.worker import Worker
 from sandbox.backoffice import BackOffice
 from sandbox.stage import PROFILES, PROVIDER
@@ -204,7 +204,7 @@ async def _withdraws(parts: Parts, session_id: str) -> None:
     def decide(session: Session, now: float, has_it: bool) -> Change:
         return ending.withdraw(session, parts.sign_purge, new_event_id(), now, maybe_received=has_it)
 
-    await withdrawal.ended(parts, session_id, decide)
+    await ended(parts, session_id, decide)
 
 
 # -- in two processes

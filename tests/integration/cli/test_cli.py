@@ -24,6 +24,9 @@ SAFE = {
     "OPHAALBRUG_BASE_URL": "https://brug.example",
     "OPHAALBRUG_KEYS_FILE": "keys.json",
     "OPHAALBRUG_SECRET": "s" * MIN_SECRET_BYTES,
+    "OPHAALBRUG_CONTACT_EMAIL": "beheer@brug.example",
+    "OPHAALBRUG_CONTACT_URL": "https://brug.example/over",
+    "OPHAALBRUG_SOURCE_URN": "urn:nld:oin:00000009990000000000:systeem:brug",
 }
 
 
@@ -96,12 +99,41 @@ def test_deliveries_are_listed_and_retried(run: Run, tmp_path: Path, office: Bac
     refused(run("delivery", "retry", "geheim"), "no such delivery")
 
 
-def test_adding_again_replaces(run: Run, tmp_path: Path, office: BackOffice) -> None:
-    """A changed file takes the place of the former; without a webhook no secret is shown."""
+def test_adding_again_keeps_a_webhook_that_the_file_leaves_out(run: Run, tmp_path: Path, office: BackOffice) -> None:
+    """The provider may have set it itself: it goes when that is said, and a secret that was kept is not shown."""
     assert run("provider", "add", written(tmp_path, office)).exit_code == 0
     again = run("provider", "add", written(tmp_path, office, None))
-    assert again.stdout == "provider gemeente with 1 profile(s)\n"
+    shown, secret, key = again.stdout.splitlines()
+    assert (shown, secret) == ("provider gemeente with 1 profile(s)", "webhook secret: as it was")
+    assert key.startswith("webhook public key: whpk_")
+    fresh = run("provider", "add", "--fresh-webhook", written(tmp_path, office, None))
+    assert fresh.stdout == "provider gemeente with 1 profile(s)\n"
     refused(run("provider", "rotate", "gemeente"), "gemeente", "webhook")
+
+
+def test_a_file_without_secrets_restores_a_provider(run: Run, tmp_path: Path, office: BackOffice) -> None:
+    """Its first adding makes a secret and shows it; the next keep that, or what it was rotated to, and show none."""
+    file = Path(written(tmp_path, office))
+    file.write_text(file.read_text().replace(f', secret = "{office.webhook_secret}"', ""))
+    assert "whsec_" not in file.read_text()
+    made = run("provider", "add", str(file)).stdout
+    assert made.count("webhook secret: whsec_") == 1
+    assert "webhook secret: as it was" in run("provider", "add", str(file)).stdout
+    assert "webhook secret: whsec_" in run("provider", "rotate", "gemeente").stdout
+    again = run("provider", "add", str(file))
+    assert "webhook secret: as it was" in again.stdout
+    assert again.stderr == ""
+    fresh = run("provider", "add", "--fresh-webhook", str(file)).stdout
+    assert "webhook secret: whsec_" in fresh
+    assert fresh != made
+
+
+def test_events_that_go_elsewhere_are_told(run: Run, tmp_path: Path, office: BackOffice) -> None:
+    """The address of the file wins over the one that the provider set since: the operator hears that it was another."""
+    run("provider", "add", written(tmp_path, office))
+    moved = run("provider", "add", written(tmp_path, office, "https://gemeente.example/elders"))
+    assert moved.stderr == "note: events went to another address until now\n"
+    assert f"webhook secret: {office.webhook_secret}" in moved.stdout
 
 
 def test_who_is_not_there_cannot_be_rotated_or_removed(run: Run) -> None:
@@ -237,6 +269,7 @@ def test_production_adds_no_provider_on_http(run: Run, office: BackOffice, tmp_p
         ("BASE_URL", "https://brug.example/", "slash"),
         ("KEYS_FILE", "", "keys_file"),
         ("SECRET", "short", "secret"),
+        ("CONTACT_EMAIL", "", "contact_email must be your own"),
         ("SANDBOX", "true", "sandbox"),
         ("CLOCK_OFFSET_FILE", "offset", "clock_offset_file"),
         ("DELIVERY_SCHEDULE_SECONDS", "[1]", "delivery_schedule_seconds"),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+from msgspec.structs import replace
+
 from broker.ledger import Ledger
 from broker.parts import Parts
+from sessions.change import Change
 from sessions.model import Session, State
 from tests.integration.cli.place import Place
-from tests.integration.store.examples import collecting, consented, opened, session
+from tests.integration.store.examples import NOW, collecting, consented, opened, session
 
 
 def test_a_provider_is_not_removed_with_its_ledger_unnoticed(place: Place) -> None:
@@ -48,7 +51,9 @@ def test_a_provider_is_not_removed_with_its_sessions_unnoticed(place: Place) -> 
     refused = place.run("provider", "remove", "gemeente")
     assert refused.exit_code == 1
     assert "gemeente has 4 open sessions" in refused.stderr
-    assert place.run("provider", "remove", "gemeente", "--with-sessions").exit_code == 0
+    removed = place.run("provider", "remove", "gemeente", "--with-sessions")
+    assert (removed.exit_code, removed.stdout) == (0, "")
+    assert removed.stderr.count('"session.stopped"') == 3
 
     async def after(parts: Parts) -> list[State]:
         assert await parts.providers.get("gemeente") is None
@@ -58,3 +63,16 @@ def test_a_provider_is_not_removed_with_its_sessions_unnoticed(place: Place) -> 
         return [opened.session.state for opened in found]
 
     assert place.do(after) == [State.CANCELLED] * 3 + [State.COLLECTING]
+
+
+def test_what_the_removed_provider_may_have_is_told(place: Place) -> None:
+    """It pulled a payload and never acknowledged it: the operator hears that it must delete that."""
+    [_, _, sent, _] = listed(place)
+
+    def pulled(found: Session, now: float) -> Change:
+        return Change(session=replace(found, pulled_at=now))
+
+    place.do(lambda parts: parts.sessions.move(sent.id, pulled, NOW))
+    removed = place.run("provider", "remove", "gemeente", "--with-sessions")
+    assert removed.exit_code == 0
+    assert "note: gemeente has data of 1 of its sessions" in removed.stderr

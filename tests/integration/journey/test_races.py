@@ -17,9 +17,9 @@ from broker.clock import utc
 from broker.consent import Consents
 from broker.contents import written
 from broker.http.phone_caller import known_phone
-from broker.http.stopping import stopped
 from broker.parts import Parts
 from broker.purge import new_event_id
+from broker.stopping import stopped
 from broker.uploads import Uploads
 from connectors.documents import Reading
 from sandbox.answers import ApiError

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Literal
 
 import pytest
 
+from broker.telemetry import session_ref, set_up
 from sandbox.answers import ApiError
 from sandbox.backoffice import Created
 from sandbox.browser import Browser
@@ -97,10 +99,11 @@ async def test_stop_at_any_moment_destroys_everything(
 
 
 @pytest.mark.parametrize("who", ["pc", "phone", "provider"])
-async def test_a_stop_is_counted_once(house: House, who: Who) -> None:
-    """The numbers count the sessions that were stopped, not how often somebody asked for it."""
+async def test_a_stop_is_counted_and_told_once(house: House, who: Who, capfd: pytest.CaptureFixture[str]) -> None:
+    """The numbers and the log tell of the sessions that were stopped, not how often somebody asked for it."""
     created, browser, phone = await _brought_to(house, State.COLLECTING)
     before = await _cancelled(house)
+    set_up("info", "json")
     if who == "phone":
         await phone.stop()
         with refused("session-ended"):
@@ -108,6 +111,10 @@ async def test_a_stop_is_counted_once(house: House, who: Who) -> None:
     for _ in range(2):
         await (house.office.cancel(created.id) if who == "provider" else browser.stop())
     assert await _cancelled(house) == before + 1
+    (line,) = (line for line in capfd.readouterr().err.splitlines() if '"session.stopped"' in line)
+    told = json.loads(line)
+    assert told["session_ref"] == session_ref(created.id)
+    assert (told["state"], told["reason"]) == ("cancelled", "provider" if who == "provider" else "citizen")
 
 
 async def _cancelled(house: House) -> float:

@@ -9,6 +9,7 @@ import signal
 from contextlib import aclosing
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from sandbox.browser import Browser, JourneyView
@@ -77,6 +78,40 @@ async def test_service_and_worker_apart_and_logs_that_tell_nothing(tmp_path: Pat
     for text in logs.values():
         assert [value for value in (*personal, *links, *places) if value and value in text] == []
         assert "Traceback" not in text
+
+
+async def test_the_numbers_of_a_worker_apart_can_be_asked(tmp_path: Path) -> None:
+    """On the operations port, and nothing else there: ready while the store answers, and what it delivered is counted.
+
+    The server's numbers know nothing of it. A port that is taken is said in one line.
+    """
+    port = free_port()
+    async with running(
+        tmp_path, slow_seconds=0.1, worker_apart=False, settings={"OPHAALBRUG_WORKER": "false"}
+    ) as stage:
+        stage.environment["OPHAALBRUG_OPERATIONS_PORT"] = str(port)
+        await stage.start("worker", "worker")
+        session_id, _, phone = await linked(stage)
+        await delivered(stage, session_id, phone)
+        own = f"http://127.0.0.1:{port}"
+        assert await answers(stage, f"{own}/healthz") == '{"status":"ok"}'
+        assert '"ready":true,"store":"ok"' in await answers(stage, f"{own}/readyz")
+        counted = 'ophaalbrug_deliveries_total{outcome="accepted",type="data"} 1.0'
+        assert counted in await answers(stage, f"{own}/metrics")
+        assert "ophaalbrug_deliveries_total{" not in await answers(stage, f"{stage.broker_url}/metrics")
+        assert '"not-found"' in await answers(stage, f"{own}/v1/openapi.json")
+        with pytest.raises(RuntimeError, match=rf"^Error: cannot listen on 127.0.0.1 port {port}: .*\n$"):
+            await stage.command("worker")
+        await stage.stop("worker")
+        assert "worker.stopped" in log_of(stage, "worker")
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await answers(stage, f"{own}/healthz")
+
+
+async def answers(stage: Stage, url: str) -> str:
+    """What stands at an address."""
+    async with stage.http.get(url) as answer:
+        return await answer.text()
 
 
 async def test_two_server_processes_share_everything(tmp_path: Path) -> None:

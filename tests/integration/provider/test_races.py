@@ -12,14 +12,14 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from broker import deliveries, purge, withdrawal
+from broker import deliveries, purge
 from broker.delivery import Delivery, acknowledge
 from broker.parts import Parts
 from broker.providers import Provider
 from broker.purge import new_event_id
-from broker.stopping import stopped
+from broker.stopping import ended, stopped
 from broker.webhooks import rotated
-from broker.worker import LEASE_MARGIN_SECONDS, Worker, longest_attempt
+from broker.worker import Worker
 from sandbox.answers import ApiError
 from schemas.ledger import LedgerLine
 from sessions import ending
@@ -83,7 +83,7 @@ class Scene:
 
     async def claimed(self, parts: Parts, after: float = 0.0) -> Claim | None:
         """The delivery of the data, taken as a worker takes it."""
-        lease = longest_attempt(parts.settings) + LEASE_MARGIN_SECONDS
+        lease = parts.settings.lease_seconds
         claims = await parts.work.claim(0, parts.clock() + after, lease, 100)
         return next((one for one in claims if one.queued.effect.kind == "data"), None)
 
@@ -100,7 +100,7 @@ class Scene:
         def decide(session: Session, now: float, has_it: bool) -> Change:
             return ending.withdraw(session, parts.sign_purge, new_event_id(), now, maybe_received=has_it)
 
-        return (await withdrawal.ended(parts, self.id, decide)).session
+        return (await ended(parts, self.id, decide)).session
 
     async def acknowledged(self, parts: Parts) -> Session:
         """The provider says that it has the data."""
@@ -222,7 +222,7 @@ async def test_two_workers_never_attempt_one_delivery_at_once(scene: Scene) -> N
 async def test_a_lease_that_ran_out_begins_no_attempt(scene: Scene) -> None:
     """A worker that was held up past its lease leaves the delivery to who has it now."""
     house, begun = scene.house, 0
-    lease = longest_attempt(house.settings) + LEASE_MARGIN_SECONDS
+    lease = house.settings.lease_seconds
 
     async def begin() -> None:
         nonlocal begun
