@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help:
 	@echo "make demo         play one whole household journey, then keep serving (ONCE=1: stop after it)"
-	@echo "make test         the whole test suite"
+	@echo "make test         all tests but the faults"
 	@echo "make coverage     all but the browser's tests, and which branches they reach; less than 95 % is an error"
 	@echo "make check        formatting, lint, types, import rules, dependencies"
 	@echo "make audit        known vulnerabilities in what is locked"

@@ -13,10 +13,9 @@ from sessions.change import Change, Effect, entries, notice
 from sessions.collecting import may_act, on_shared_phone, part, with_record
 from sessions.errors import Refused
 from sessions.lifecycle import Event, require, transition
-from sessions.model import Consent, Pairing, Phone, Profile, Role, Session, SourceState, SourceStatus, State
+from sessions.model import ANSWERED, Consent, Pairing, Phone, Profile, Role, Session, SourceState, SourceStatus, State
 
 _BUSY = (SourceStatus.LOGIN, SourceStatus.FETCHING)
-_ANSWERED = (SourceStatus.COLLECTED, SourceStatus.ABSENT)
 
 
 def is_awaited(profile: Profile, source: str, state: SourceState) -> bool:
@@ -27,7 +26,7 @@ def is_awaited(profile: Profile, source: str, state: SourceState) -> bool:
     """
     if state.status in _BUSY:
         return True
-    answered = state.status in _ANSWERED or (profile.partial and state.status is SourceStatus.FAILED)
+    answered = state.status in ANSWERED or (profile.partial and state.status is SourceStatus.FAILED)
     return source in profile.required and not answered
 
 

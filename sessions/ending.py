@@ -17,11 +17,11 @@ from sessions.change import Change, NoticeType, entries, notice
 from sessions.errors import Refused
 from sessions.lifecycle import (
     CLOSING_SECONDS,
-    DELIVERY_SECONDS,
     PAIRING_CODE_SECONDS,
     TOMBSTONE_SECONDS,
     Event,
     attempt_end,
+    deadline,
     transition,
 )
 from sessions.model import ENDS, Pairing, Session, State
@@ -205,19 +205,17 @@ def acknowledge(session: Session, digest: str, sign: Sign, event_id: str, now: f
 
 def due(session: Session, seen_at: float, sign: Sign, event_id: str, now: float) -> Change | None:
     """What time does to this session at `now`; None when nothing is due. `seen_at`: last request of any phone."""
+    if now < deadline(session, seen_at):
+        return None
     match session.state:
         case State.CREATED | State.OPENED:
-            over = now >= session.expires_at
-            return end(session, Event.EXPIRE, None, sign, event_id, now) if over else None
+            return end(session, Event.EXPIRE, None, sign, event_id, now)
         case State.PAIRING:
-            pending = session.pairing.pending
-            late = pending is None or now >= pending.scanned_at + PAIRING_CODE_SECONDS
-            return pairing.unpair(session) if late else None
+            return pairing.unpair(session)
         case State.COLLECTING:
             return _due_while_collecting(session, seen_at, now)
         case State.CONSENTED:
-            over = now >= (session.consented_at or 0.0) + DELIVERY_SECONDS
-            return end(session, Event.GIVE_UP, "not-acknowledged", sign, event_id, now) if over else None
+            return end(session, Event.GIVE_UP, "not-acknowledged", sign, event_id, now)
         case _:
             return _due_after_the_end(session, now)
 

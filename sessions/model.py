@@ -51,6 +51,10 @@ class SourceStatus(StrEnum):
     FAILED = "failed"
 
 
+# The source told what it knows, or that it knows nothing.
+ANSWERED = frozenset({SourceStatus.COLLECTED, SourceStatus.ABSENT})
+
+
 class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
     """Base of what is kept in the store; unknown fields are ignored, so an older reader bears a newer writer."""
 
@@ -198,7 +202,11 @@ class PendingPhone(Stored, frozen=True, kw_only=True):
 
 
 class Pairing(Stored, frozen=True, kw_only=True):
-    """One way in for a phone: the tokens shown, the typed code, and the phone that is waiting."""
+    """One way in for a phone: the tokens shown, the typed code, and the phone that is waiting.
+
+    A typed code that was redeemed stays while that phone waits, and a token that was handed over while the attempt
+    lasts: the same device may redeem it again when the answer was lost.
+    """
 
     tokens: tuple[PairingToken, ...] = ()
     typed: PairingToken | None = None

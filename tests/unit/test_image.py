@@ -77,6 +77,13 @@ def test_the_image_holds_every_file_of_the_source(unpacked: Path, package: str) 
     assert wanted - files_of(unpacked / Path(package).name) == set()
 
 
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_package_carries_its_types(unpacked: Path, package: str) -> None:
+    """The project says it is typed; type checkers believe that of a package with this file only (PEP 561)."""
+    assert "Typing :: Typed" in PROJECT["project"]["classifiers"]
+    assert (unpacked / Path(package).name / "py.typed").is_file()
+
+
 def test_what_is_in_the_image_starts(unpacked: Path, tmp_path: Path) -> None:
     """The command line, the demo and the pretend back office load from the wheel alone."""
     names = [Path(package).name for package in PACKAGES]

@@ -16,6 +16,7 @@ import redis
 import yaml
 from redis.exceptions import NoPermissionError
 
+from broker.settings import load
 from sessions.store.embedded import binary
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,6 +116,15 @@ def test_secrets_are_files() -> None:
         name for name in variables if re.search("SECRET|KEY|PASSWORD|TOKEN|URL", name.removesuffix("_KEYS_FILE"))
     ]
     assert (ROOT / "deploy" / ".gitignore").read_text("utf-8") == "secrets/\n"
+
+
+def test_the_settings_that_compose_begins_with_are_some(tmp_path: Path) -> None:
+    """Production takes the file that deploy/README.md has its reader write, with its examples of what is their own."""
+    (text,) = re.findall(r"<<TOML\n(.*?)^TOML$", (ROOT / "deploy" / "README.md").read_text("utf-8"), re.DOTALL | re.M)
+    file = tmp_path / "ophaalbrug.toml"
+    file.write_text(text.replace("$password", "right"), encoding="utf-8")
+    environment = {name: value for name, value in SERVICES["broker"]["environment"].items() if "OPHAALBRUG" in name}
+    assert load(environment, file).mode == "production"
 
 
 def test_the_image_does_not_run_as_root() -> None:
