@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from broker import dpop
 from broker.caller import Caller
 from broker.http.requests import AnyRequest, bearer, own_url, parts_of
@@ -25,6 +27,19 @@ async def caller_of(request: AnyRequest) -> Caller:
     if known is not None and not same(known.thumbprint, proof.thumbprint):
         raise Refused("wrong-secret")
     return Caller(opened=opened, token=token, ring=ring, phone=phone, pending=pending, now=now)
+
+
+async def anew(request: AnyRequest, caller: Caller) -> Caller | None:
+    """The same phone with its session as that is now; None where nothing changed since.
+
+    Raises Refused: wrong-secret, session-ended for a phone that is out since.
+    """
+    opened = await parts_of(request).sessions.read(caller.session.id)
+    if opened.version == caller.opened.version:
+        return None
+    _, phone_id, _ = secret_parts(caller.token, "obp_", 3)
+    phone, pending = known_phone(opened.session, phone_id, caller.ring.digest("phone", caller.token))
+    return msgspec.structs.replace(caller, opened=opened, phone=phone, pending=pending)
 
 
 def known_phone(session: Session, phone_id: str, digest: str) -> tuple[Phone | None, PendingPhone | None]:

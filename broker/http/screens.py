@@ -20,7 +20,7 @@ from broker.clock import iso
 from broker.consent import Consents, Review
 from broker.dpop import nonce
 from broker.http.html import html, shown_provider
-from broker.http.phone_caller import caller_of
+from broker.http.phone_caller import anew, caller_of
 from broker.http.requests import AnyRequest, parts_of, preferred_language
 from broker.parts import Parts
 from broker.review import Counts
@@ -31,6 +31,7 @@ from broker.web import formats
 from broker.web.render import text, texts
 from broker.web.review_page import asked, review_page, shown_of
 from sessions.consenting import is_partial, one_person_allowed
+from sessions.errors import Refused
 from sessions.lifecycle import PAIRING_CODE_SECONDS, attempt_end
 from sessions.model import ROLES, PendingPhone, Role, Session, State
 
@@ -64,8 +65,18 @@ async def shell(request: AnyRequest) -> Response[bytes]:
 @get("/{name:str}", include_in_schema=False)
 async def screen(request: AnyRequest, caller: NamedDependency[Caller], name: FromPath[str]) -> Response[bytes]:
     """One screen, a part of a page, for the session of this phone."""
+    return await _screen(request, caller, name)
+
+
+async def _screen(request: AnyRequest, caller: Caller, name: str) -> Response[bytes]:
+    """Of a session that moves meanwhile, the screen that fits where it then is."""
     fitting = screens.fitting(caller.session, caller.phone, caller.pending, name)
-    facts = await _of_every_screen(request, caller) | await _FACTS[fitting](request, caller)
+    try:
+        facts = await _of_every_screen(request, caller) | await _FACTS[fitting](request, caller)
+    except Refused:
+        if (moved := await anew(request, caller)) is None:
+            raise
+        return await _screen(request, moved, name)
     language = caller.session.language
     return html(parts_of(request), f"phone/{fitting}.html", language, status=200, screen=fitting, **facts)
 

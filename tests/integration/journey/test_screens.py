@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
-from broker import dpop, providers
+from broker import contents, dpop, providers
 from broker.http.html import CONTENT_SECURITY_POLICY
 from broker.texts import Language
 from broker.web import formats
@@ -73,6 +74,20 @@ async def test_a_waiting_phone_is_asked_whose_page_it_is(house: House) -> None:
     assert paired.pairing_code not in await phone.screen("code")
     await browser.type_code(paired.pairing_code)
     assert await shown(phone, "code") == "ophalen"
+
+
+async def test_a_screen_of_a_session_that_moves_meanwhile(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody consents last while the screen to do so is made: what comes is where it stands then, and no refusal."""
+    _, _, phone = await house.collected()
+    review, opened = await phone.review(), contents.opened
+
+    async def moved_first(*about: Any) -> Any:
+        monkeypatch.undo()
+        await phone.consent("applicant", review)
+        return await opened(*about)
+
+    monkeypatch.setattr(contents, "opened", moved_first)
+    assert await shown(phone, "verzenden") in ("sent", "end")
 
 
 async def test_one_person_sees_the_screen_that_fits(house: House) -> None:
