@@ -270,8 +270,9 @@ class Delivery:
         if outcome == "accepted":
             if inline and session.payload_digest is not None and not session.documents:
                 line = line_of(claim, sent.attempt, "delivered")
-                await acknowledge(self._parts, session.id, session.payload_digest, line)
-            await work.done(claim, "delivered", sent.attempt)
+                await acknowledge(self._parts, session.id, session.payload_digest, line)  # which ends the delivery too
+            else:
+                await work.done(claim, "delivered", sent.attempt)
             return
         if outcome == "gone":  # Standard Webhooks: 410 means stop; the data can still be pulled
             await work.done(claim, "refused", sent.attempt)
@@ -311,7 +312,7 @@ async def acknowledge(parts: Parts, session_id: str, digest: str, line: Line | N
         nonlocal delivers
         change = ending.acknowledge(session, digest, parts.sign_purge, new_event_id(), now)
         delivers = change is not None
-        return msgspec.structs.replace(change, line=line) if change is not None else None
+        return change if line is None else msgspec.structs.replace(change or Change(session=session), line=line)
 
     after = await parts.sessions.move(session_id, decide, parts.clock())
     if delivers:

@@ -60,7 +60,6 @@ IN_WORKER = (
     "index > end",
     "data > post",
     "data > step",
-    "data > step 2",
     "data > end",
     "notice > post",
     "notice > step",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import sys
@@ -240,3 +241,22 @@ async def command(house: House, *words: str) -> str:
     out, error = await process.communicate()
     assert process.returncode == 0, error.decode()
     return out.decode()
+
+
+async def test_an_acknowledgement_that_came_before_the_answer(house: House, receiver: Receiver) -> None:
+    """A receiver acknowledges before it answers: delivered, and the attempt is in the log with what it answered."""
+
+    async def acknowledges(request: web.Request) -> web.StreamResponse:
+        data = json.loads(await request.read())["data"]
+        path = f"/v1/sessions/{data['sessionId']}/acknowledgement"
+        await ask(house, "POST", path, caller=receiver.office, json={"payloadDigest": data["payloadDigest"]})
+        return web.Response(status=204)
+
+    receiver.on_data = acknowledges
+    session_id, _ = await consented(house, receiver.office)
+
+    async def log() -> list[dict[str, Any]]:
+        return await listed(house, receiver.office, f"session={session_id}&type=data")
+
+    [told] = await until(log, lambda seen: bool(seen[0]["attempts"]))
+    assert (told["status"], [attempt["outcome"] for attempt in told["attempts"]]) == ("delivered", ["accepted"])
