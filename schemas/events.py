@@ -11,9 +11,6 @@ import msgspec
 
 from schemas.base import Record
 
-EventKind = Literal[
-    "data", "opened", "paired", "consented", "delivered", "withdrawn", "cancelled", "expired", "undelivered"
-]
 TYPE_PREFIX = "nl.ophaalbrug.session."
 
 

@@ -126,12 +126,13 @@ class WorkQueue:
         False when the lease was lost or a newer effect took its place.
         """
         tag, name = _tag(claim.partition), claim.queued.effect.key
+        line = line_of(claim, attempt, closed)
         writes = (
             Write("ZREM", f"{tag}:outbox", (name,)),
             Write("UNLINK", outbox_key(tag, name)),
-            *_log_writes(claim.queued, line_of(claim, attempt, closed)),
+            *_log_writes(claim.queued, line),
         )
-        return await self._concluded(claim, "done", writes, line_of(claim, attempt, closed))
+        return await self._concluded(claim, "done", writes, line)
 
     async def again(self, claim: Claim, at: float, now: float, attempt: Attempt | None = None) -> bool:
         """The attempt failed: wait until `at`. False when the lease was lost or a newer effect took its place."""

@@ -14,14 +14,15 @@ import msgspec
 import pytest
 from jsonschema import Draft7Validator, FormatChecker
 
+from broker.deliveries import EventType
 from broker.delivery import body
 from broker.purge import new_event_id
 from broker.settings import Settings
-from schemas.events import EventData, EventKind
+from schemas.events import EventData
 from sessions.change import Effect
 
 SCHEMA = Path(__file__).resolve().parents[2] / ".." / "shared" / "validators" / "cloudevents" / "cloudevents.json"
-KINDS: tuple[str, ...] = get_args(EventKind)
+KINDS: tuple[str, ...] = get_args(EventType)
 EVERYTHING = EventData(
     session_id="0" * 22,
     sequence=2**31 - 1,
